@@ -1,0 +1,204 @@
+"""What can go wrong, on two axes: the class says what is true, `follows` says what must happen next.
+
+TielineError
+├── Transient                 retried with backoff; never reaches a person before its objective
+│   ├── RateLimited           the vendor asked us to slow down (`retry_after_seconds` when it said)
+│   ├── Unavailable           no answer, or a 5xx before anything was done
+│   ├── Busy                  another attempt holds the same effect or record
+│   └── OutcomeUnknown        a write whose answer was lost: the next attempt probes before it writes
+├── Terminal                  a configuration or programming fault; retried only after a person acts
+│   ├── Unauthorized          the credentials are refused, or lack a permission
+│   ├── Misconfigured         a connection, setting or catalogue entry is wrong or missing
+│   ├── Malformed             the vendor does not understand our request, or we its answer
+│   └── Conflict              the same key was used for a different request
+└── NeedsPerson               a business rule failed; a person decides (retry, amend, skip, cancel)
+    ├── NotFound              a record that should be there is not
+    ├── Rejected              the vendor's own business rule refused
+    │   ├── PeriodClosed      the accounting period is closed
+    │   ├── CreditHold        the customer is on credit hold
+    │   └── DuplicateRecord   several records answer to one key
+    ├── InvalidOrder          the order cannot be fulfilled as it stands
+    │   ├── OrderNotWon       the opportunity is not closed-won (any more)
+    │   ├── AccountMissing    the deal has no account, or one the CRM does not show
+    │   ├── HierarchyCycle    the account's parents lead back to itself
+    │   ├── ParentMissing     a parent or bill-to account is not there
+    │   ├── UnmappedProduct   a product code that the catalogue cannot place
+    │   ├── UnplacedCountry   a country that the catalogue cannot place in a tax region
+    │   ├── UnroutedLegalEntity   no legal entity, or none of our connections serves it
+    │   ├── CurrencyMismatch  lines, order and legal entity do not agree on a currency
+    │   ├── PriceMismatch     lines do not add up to the order
+    │   └── UnsupportedTerms  a term, ramp or charge that cannot be billed as stated
+    └── RevenueMismatch       the ERP's revenue schedule differs from the order
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+MESSAGE_CHARACTERS_MAX = 500
+
+
+class Consequence(StrEnum):
+    """What follows from an error."""
+
+    RETRY = "transient"
+    STOP = "terminal"
+    PERSON = "needs a person"
+
+
+class TielineError(Exception):
+    """Base of every error this product raises on purpose.
+
+    `cause_key` groups occurrences with one remedy (all deals with the unmapped product GTXPRO);
+    `details` is JSON-ready evidence and never holds a secret.
+    """
+
+    follows: ClassVar[Consequence] = Consequence.STOP
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        about: str = "",
+        details: dict[str, Any] | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message[:MESSAGE_CHARACTERS_MAX])
+        self.about = about
+        self.details = details or {}
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def cause(self) -> str:
+        """The name of what is true."""
+        return type(self).__name__
+
+    @property
+    def cause_key(self) -> str:
+        """The cause and what it is about: the unit in which a person resolves."""
+        return f"{self.cause}:{self.about}" if self.about else self.cause
+
+
+class Transient(TielineError):
+    """It may work if asked again."""
+
+    follows = Consequence.RETRY
+
+
+class RateLimited(Transient):
+    """The vendor asked us to slow down; `retry_after_seconds` when it said for how long."""
+
+
+class Unavailable(Transient):
+    """No answer, or a refusal before anything was done."""
+
+
+class Busy(Transient):
+    """Another attempt holds the same effect, or the vendor has the record locked."""
+
+
+class OutcomeUnknown(Transient):
+    """A write whose answer was lost: it may stand, so the next attempt probes before it writes."""
+
+
+class Terminal(TielineError):
+    """Asking again changes nothing until a person repairs configuration or code."""
+
+
+class Unauthorized(Terminal):
+    """The credentials are refused, or lack a permission."""
+
+
+class Misconfigured(Terminal):
+    """A connection, setting or catalogue entry is wrong or missing."""
+
+
+class Malformed(Terminal):
+    """The vendor does not understand our request, or we do not understand its answer."""
+
+
+class Conflict(Terminal):
+    """The same key was used for a different request."""
+
+
+class NeedsPerson(TielineError):
+    """A business rule failed; never retried blindly."""
+
+    follows = Consequence.PERSON
+
+
+class NotFound(NeedsPerson):
+    """A record that should be there is not."""
+
+
+class Rejected(NeedsPerson):
+    """The vendor's own business rule refused the request."""
+
+
+class PeriodClosed(Rejected):
+    """The accounting period of the posting date is closed."""
+
+
+class CreditHold(Rejected):
+    """The customer is on credit hold."""
+
+
+class DuplicateRecord(Rejected):
+    """Several records answer to one key, or a vendor's duplicate rule refused."""
+
+
+class InvalidOrder(NeedsPerson):
+    """The order cannot be fulfilled as it stands."""
+
+
+class OrderNotWon(InvalidOrder):
+    """The opportunity is not closed-won, or not any more."""
+
+
+class AccountMissing(InvalidOrder):
+    """The deal has no account, or one the CRM does not show."""
+
+
+class HierarchyCycle(InvalidOrder):
+    """The account's parents lead back to itself."""
+
+
+class ParentMissing(InvalidOrder):
+    """A parent or bill-to account is not there."""
+
+
+class UnmappedProduct(InvalidOrder):
+    """A product code that the catalogue cannot place in billing or ERP."""
+
+
+class UnplacedCountry(InvalidOrder):
+    """A country that the catalogue cannot place in a tax region."""
+
+
+class UnroutedLegalEntity(InvalidOrder):
+    """No legal entity can be derived, or no connection serves it."""
+
+
+class CurrencyMismatch(InvalidOrder):
+    """Lines, order and legal entity do not agree on a currency."""
+
+
+class PriceMismatch(InvalidOrder):
+    """Quantities times prices do not add up to the lines, or the lines not to the order."""
+
+
+class UnsupportedTerms(InvalidOrder):
+    """A term, ramp or charge that cannot be billed as stated."""
+
+
+class RevenueMismatch(NeedsPerson):
+    """The ERP's revenue schedule differs from the order's."""
+
+
+def _tree(base: type[TielineError]) -> dict[str, type[TielineError]]:
+    found = {base.__name__: base}
+    for child in base.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+ERRORS: dict[str, type[TielineError]] = _tree(TielineError)

@@ -1,0 +1,38 @@
+"""CRM: where the commercial order comes from, and where its outcome is written back."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from canonical.effects import ExternalRef, Stamp
+from canonical.orders import CommercialOrder, Fact
+from canonical.ports.port import Booking, Port
+
+
+class WriteBack(Fact):
+    """What the CRM is told about an order (R144); empty strings where there is nothing to tell."""
+
+    opportunity_id: str
+    status: str
+    subscription_id: str = ""
+    sales_order_id: str = ""
+
+
+class CrmPort(Port, Protocol):
+    """The system of record of accounts, opportunities and commercial terms."""
+
+    async def fetch_order(self, opportunity_id: str) -> CommercialOrder:
+        """The authoritative order with its accounts and lines; raises NotFound, or the InvalidOrder
+        kind that says what of it cannot be read (no account, money with too many decimals)."""
+        ...
+
+    def won(self) -> AsyncIterator[Booking]:
+        """Every closed-won opportunity with its amount, oldest first."""
+        ...
+
+    async def write_back(self, outcome: WriteBack, stamp: Stamp) -> ExternalRef:
+        """Tell the CRM what became of the order; the same call again changes nothing."""
+        ...
+
+    async def find_write_back(self, outcome: WriteBack, stamp: Stamp) -> ExternalRef | None:
+        """The opportunity, if it already shows exactly this outcome and correlation id."""
+        ...

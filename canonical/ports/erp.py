@@ -1,0 +1,39 @@
+"""ERP: customers, sales orders and revenue schedules."""
+
+from typing import Protocol
+
+from canonical.effects import ExternalRef, Stamp
+from canonical.plan import CustomerSpec, RevenueLine, SalesOrderSpec
+from canonical.ports.port import Port
+
+
+class ErpPort(Port, Protocol):
+    """The system of record of finance: it may refuse (closed period, credit hold), and it decides."""
+
+    async def put_customer(
+        self, customer: CustomerSpec, known_id: str | None, stamp: Stamp
+    ) -> ExternalRef:
+        """Create the customer in its legal entity, or bring the known one up to date."""
+        ...
+
+    async def find_customer(self, account_id: str) -> ExternalRef | None:
+        """The customer that carries this account id."""
+        ...
+
+    async def put_sales_order(
+        self, order: SalesOrderSpec, customer_id: str, subscription_id: str, stamp: Stamp
+    ) -> ExternalRef:
+        """Book the sales order, with the dates that revenue is recognized over."""
+        ...
+
+    async def find_sales_order(self, opportunity_id: str, stamp: Stamp) -> ExternalRef | None:
+        """The open sales order of this opportunity, closed ones left out."""
+        ...
+
+    async def close_sales_order(self, ref: ExternalRef, stamp: Stamp) -> None:
+        """Close every line, so that nothing is invoiced or recognized; harmless when closed."""
+        ...
+
+    async def revenue_schedule(self, order_id: str, currency: str) -> list[RevenueLine]:
+        """The revenue the ERP plans for an order, by order line; empty while it has none yet."""
+        ...
