@@ -1,1 +1,1 @@
-"""Everything that crosses a boundary, in our own words: entities, messages, ports, errors and ids."""
+"""What crosses a boundary, in our own words: entities, messages, ports, errors and ids."""

@@ -1,11 +1,11 @@
-"""What can go wrong, on two axes: the class says what is true, `follows` says what must happen next.
+"""What can go wrong, on two axes: the class says what is true, `follows` what must happen next.
 
 TielineError
 ├── Transient                 retried with backoff; never reaches a person before its objective
 │   ├── RateLimited           the vendor asked us to slow down (`retry_after_seconds` when it said)
 │   ├── Unavailable           no answer, or a 5xx before anything was done
 │   ├── Busy                  another attempt holds the same effect or record
-│   └── OutcomeUnknown        a write whose answer was lost: the next attempt probes before it writes
+│   └── OutcomeUnknown        a write whose answer was lost: probe before writing again
 ├── Terminal                  a configuration or programming fault; retried only after a person acts
 │   ├── Unauthorized          the credentials are refused, or lack a permission
 │   ├── Misconfigured         a connection, setting or catalogue entry is wrong or missing

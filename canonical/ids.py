@@ -20,7 +20,7 @@ def quote_to_cash_id(crm: str, opportunity_id: str) -> str:
 
 
 def correlation_id(workflow_id: str) -> str:
-    """The id stamped into every system's record of one process (R144); opaque, stable over resets."""
+    """The id stamped into every record of one process (R144); opaque, stable over resets."""
     return "tl-" + hashlib.sha256(workflow_id.encode()).hexdigest()[:24]
 
 

@@ -39,7 +39,7 @@ class Money(BaseModel):
 
     @classmethod
     def of(cls, amount: Decimal | str | int, currency: str) -> "Money":
-        """Money from major units; raises ValueError when the amount has more decimals than allowed."""
+        """Money from major units; raises ValueError for more decimals than the currency has."""
         scaled = Decimal(amount).scaleb(exponent(currency))
         if scaled != scaled.to_integral_value():
             raise ValueError(

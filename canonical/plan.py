@@ -1,4 +1,4 @@
-"""What is to be written where: a validated order in the words of each system role, sums asserted."""
+"""What is to be written where: a validated order in the words of each role, sums asserted."""
 
 from datetime import date
 from typing import Self
@@ -116,7 +116,7 @@ class SalesOrderLine(Fact):
 
 
 class RevenuePeriod(Fact):
-    """Revenue planned for one calendar month (`YYYY-MM`); `on_hold` until a milestone is reached."""
+    """Revenue planned for one calendar month (`YYYY-MM`)."""
 
     month: str
     amount_minor: int

@@ -8,7 +8,7 @@ from canonical.ports.port import Port
 
 
 class ErpPort(Port, Protocol):
-    """The system of record of finance: it may refuse (closed period, credit hold), and it decides."""
+    """The system of record of finance: it may refuse (closed period, credit hold)."""
 
     async def put_customer(
         self, customer: CustomerSpec, known_id: str | None, stamp: Stamp

@@ -18,7 +18,7 @@ class SuccessPort(Port, Protocol):
         ...
 
     async def find_company(self, account_id: str) -> ExternalRef | None:
-        """The company that carries this account id; raises DuplicateRecord when there are several."""
+        """The company that carries this account id; raises DuplicateRecord for several."""
         ...
 
     async def open_onboarding(
