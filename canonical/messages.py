@@ -1,4 +1,4 @@
-"""What processes are started with, told and asked: growing models, every new field with a default."""
+"""What processes are started with, told and asked; every new field has a default."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,6 @@ from canonical.ids import digest
 from canonical.milestones import Milestone
 from canonical.money import Money
 from canonical.orders import Fact, OrderAmendment
-from canonical.plan import OrderPlan
 
 
 class QuoteToCashInput(Fact):
@@ -47,12 +46,6 @@ class OrderFacts(Fact):
 
     crm: str
     opportunity_id: str
-
-
-class AcceptedOrder(Fact):
-    """A plan, and how long the CRM took to be understood."""
-
-    plan: OrderPlan
 
 
 class BusinessEvent(Fact):

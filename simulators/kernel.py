@@ -20,9 +20,7 @@ BODY_BYTES_MAX = 16 * 1024 * 1024
 LOG_ENTRIES_MAX = 50_000
 
 
-def json_response(
-    body: Any, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON answer."""
     return Response(orjson.dumps(body), status, headers, media_type="application/json")
 
