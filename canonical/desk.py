@@ -1,7 +1,7 @@
 """The exception desk: cases with an owner, the money they hold and a deadline, and how they end."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -111,6 +111,30 @@ class ProcessRecord(Fact):
     legal_entity: str = ""
     value: Money | None = None
     reason: str = ""
+
+
+class DeskPolicy(Protocol):
+    """What the catalogue decides of a case; levels count escalations, 0 is the first owner."""
+
+    def owner_of(self, cause: str, step: str) -> str:
+        """Who answers for this cause at this step; every case has an owner (R103, R155)."""
+        ...
+
+    def escalation_owner(self, cause: str, step: str, level: int) -> str:
+        """Who answers after `level` missed deadlines; the last in the chain keeps it."""
+        ...
+
+    def deadline(self, cause: str, step: str, level: int) -> timedelta:
+        """How long the owner of this level has."""
+        ...
+
+    def actions_for(self, cause: str, step: str, gates: bool) -> list[Action]:
+        """What a person may decide; a gating step is never skipped (R67)."""
+        ...
+
+    def approvals_required(self, held: Money | None) -> int:
+        """How many people must agree, by the money that the case holds."""
+        ...
 
 
 class Desk(Protocol):

@@ -9,7 +9,7 @@ from canonical.desk import ExceptionCase
 from canonical.ids import digest
 from canonical.milestones import Milestone
 from canonical.money import Money
-from canonical.orders import Fact, OrderAmendment
+from canonical.orders import Fact
 
 
 class QuoteToCashInput(Fact):
@@ -31,21 +31,6 @@ class QuoteToCashResult(Fact):
     total: Money | None = None
     references: dict[str, str] = {}
     skipped: list[str] = []
-
-
-class AcceptOrder(Fact):
-    """Fetch, validate and map an order, with a person's corrections applied."""
-
-    crm: str
-    opportunity_id: str
-    amendment: OrderAmendment = OrderAmendment()
-
-
-class OrderFacts(Fact):
-    """Identifies what the CRM says of an order right now."""
-
-    crm: str
-    opportunity_id: str
 
 
 class BusinessEvent(Fact):

@@ -1,0 +1,97 @@
+"""CRM activities: accept the authoritative order, tell the CRM what became of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.context import current_process
+from canonical.desk import Desk, Failure, ProcessRecord
+from canonical.effects import Effect, Effects, ExternalRef, Stamp, Subject
+from canonical.errors import NeedsPerson
+from canonical.ids import digest, effect_key
+from canonical.milestones import Milestone
+from canonical.orders import CommercialOrder, OrderAmendment
+from canonical.plan import OrderPlan
+from canonical.ports.crm import CrmPort, WriteBack
+from canonical.requests import AcceptOrder, OrderReview
+
+Planner = Callable[[CommercialOrder, OrderAmendment], OrderPlan]
+
+
+class CrmActivities:
+    """What processes ask of one CRM connection."""
+
+    def __init__(
+        self, port: CrmPort, connection: str, effects: Effects, desk: Desk, planner: Planner
+    ) -> None:
+        self._port = port
+        self._connection = connection
+        self._effects = effects
+        self._desk = desk
+        self._plan = planner
+
+    @activity.defn(name="crm.accept_order")
+    async def accept_order(self, request: AcceptOrder) -> OrderPlan:
+        """Fetch the order (the event was a hint, R60), validate it, map it, keep the evidence."""
+        order = await self._port.fetch_order(request.opportunity_id)
+        plan = self._plan(order, request.amendment)
+        process = current_process()
+        await self._desk.keep_evidence([order.model_dump(mode="json")])
+        await self._desk.record_milestone(
+            process, Milestone.ORDER_ACCEPTED, request.opportunity_id, datetime.now(UTC)
+        )
+        await self._desk.record_process(
+            ProcessRecord(
+                process=process,
+                business_id=plan.opportunity_id,
+                stage="fulfilling",
+                account_id=plan.account_id,
+                account_name=plan.account_name,
+                legal_entity=plan.legal_entity,
+                value=plan.total,
+            )
+        )
+        return plan
+
+    @activity.defn(name="crm.review_order")
+    async def review_order(self, request: AcceptOrder) -> OrderReview:
+        """What accepting the order would give now; business failures are part of the answer."""
+        try:
+            order = await self._port.fetch_order(request.opportunity_id)
+        except NeedsPerson as error:
+            return OrderReview(failure=_failure(error))
+        facts = digest(order)
+        try:
+            return OrderReview(facts_digest=facts, plan=self._plan(order, request.amendment))
+        except NeedsPerson as error:
+            return OrderReview(facts_digest=facts, failure=_failure(error))
+
+    @activity.defn(name="crm.write_back")
+    async def write_back(self, outcome: WriteBack) -> ExternalRef:
+        """Tell the CRM which records the order has become (R144)."""
+
+        async def write(stamp: Stamp) -> ExternalRef:
+            return await self._port.write_back(outcome, stamp)
+
+        async def probe(stamp: Stamp) -> ExternalRef | None:
+            return await self._port.find_write_back(outcome, stamp)
+
+        effect = Effect(
+            key=effect_key(
+                self._connection, "write_back", outcome.opportunity_id, outcome.status.lower()
+            ),
+            connection=self._connection,
+            kind="write_back",
+            subject=Subject(kind="opportunity", id=outcome.opportunity_id),
+            request=outcome,
+            scope=f"{self._connection}/opportunity/{outcome.opportunity_id}",
+            process=current_process(),
+        )
+        return await self._effects.once(effect, write, probe)
+
+
+def _failure(error: NeedsPerson) -> Failure:
+    return Failure(
+        cause=error.cause, cause_key=error.cause_key, message=str(error), details=error.details
+    )
