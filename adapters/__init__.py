@@ -1,1 +1,1 @@
-"""."""
+"""Vendors behind the ports: one folder a vendor, all over the HTTP kit in `adapters.http`."""
