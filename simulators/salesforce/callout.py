@@ -1,0 +1,106 @@
+"""The org's closed-won callout: a signed HTTP message in Standard Webhooks form."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import orjson
+from standardwebhooks import Webhook
+
+if TYPE_CHECKING:
+    from simulators.salesforce.simulator import SalesforceSimulator
+
+EVENT_TYPE = "opportunity.closed_won"
+
+
+@dataclass(frozen=True)
+class ClosedWon:
+    """One callout: its id and body are the same for the same version of the deal."""
+
+    id: str
+    body: bytes
+
+    def headers(self, secret: str, now: datetime | None = None) -> dict[str, str]:
+        """The three webhook headers, signed for a sending at this moment."""
+        moment = now or datetime.now(UTC)
+        return {
+            "content-type": "application/json",
+            "webhook-id": self.id,
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": Webhook(secret).sign(self.id, moment, self.body.decode()),
+        }
+
+
+def closed_won_event(record: dict[str, Any], organization_id: str) -> ClosedWon:
+    """The callout for an opportunity as it stands."""
+    changed = record["SystemModstamp"]
+    body = {
+        "type": EVENT_TYPE,
+        "timestamp": changed.replace("+0000", "Z"),
+        "data": {
+            "opportunity_id": record["Id"],
+            "organization_id": organization_id,
+            "system_modstamp": changed,
+            "environment": "test",
+        },
+    }
+    return ClosedWon(f"sf:{record['Id']}:{changed}", orjson.dumps(body))
+
+
+class CalloutSender:
+    """Sends callouts to one address, a few at a time; use it as an async context manager."""
+
+    def __init__(
+        self,
+        simulator: "SalesforceSimulator",
+        url: str,
+        secret: str,
+        *,
+        concurrency: int = 8,
+        attempts: int = 4,
+        pause_seconds: float = 0.2,
+        client: httpx.AsyncClient | None = None,
+    ) -> None:
+        self.simulator = simulator
+        self.url = url
+        self.secret = secret
+        self.attempts = attempts
+        self.pause_seconds = pause_seconds
+        self._client = client or httpx.AsyncClient(timeout=30)
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    async def close(self, opportunity_ids: Sequence[str]) -> list[int]:
+        """Win these deals and send their callouts; the status of each, in order."""
+        return await self.send([self.simulator.close_won(i) for i in opportunity_ids])
+
+    async def send(self, events: Sequence[ClosedWon]) -> list[int]:
+        """Send each event; answers the HTTP status of each, 0 when no connection could be made."""
+        return list(await asyncio.gather(*(self._send_one(event) for event in events)))
+
+    async def _send_one(self, event: ClosedWon) -> int:
+        async with self._slots:
+            for attempt in range(self.attempts):
+                if attempt:
+                    await asyncio.sleep(self.pause_seconds * attempt)
+                try:
+                    headers = event.headers(self.secret)
+                    sent = await self._client.post(self.url, content=event.body, headers=headers)
+                except httpx.TransportError:
+                    continue
+                return sent.status_code
+        return 0
