@@ -1,0 +1,5 @@
+"""A stand-in of NetSuite SuiteTalk REST: records, transforms, revenue plans and SuiteQL."""
+
+from simulators.netsuite.simulator import NetSuiteSimulator
+
+__all__ = ["NetSuiteSimulator"]
