@@ -15,7 +15,7 @@ from canonical.errors import Consequence, TielineError
 
 
 def to_application_error(error: TielineError) -> ApplicationError:
-    """The Temporal failure for an error: only transient ones are retried, after Retry-After if known.
+    """The Temporal failure: only transient errors are retried, after Retry-After if known.
 
     Expected refusals are benign: they belong on the exception desk, not in the failure metrics.
     """
@@ -35,13 +35,16 @@ def to_application_error(error: TielineError) -> ApplicationError:
 class FailureInterceptor(Interceptor):
     """Turns canonical errors that leave an activity into Temporal failures."""
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+    def intercept_activity(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002  the SDK's name
+    ) -> ActivityInboundInterceptor:
         """Wrap every activity of the worker."""
         return _Inbound(next)
 
 
 class _Inbound(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         try:
             return await super().execute_activity(input)
         except TielineError as error:

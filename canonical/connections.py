@@ -32,6 +32,11 @@ class Limits(BaseModel):
     timeout_seconds: float = Field(default=20.0, gt=0)
 
 
+def task_queue(connection: str) -> str:
+    """The activity task queue of a connection: bulkhead, rate limit and on-premise seam."""
+    return f"connection.{connection}"
+
+
 class Connection(BaseModel):
     """One `[connections.NAME]` of `tieline.toml`.
 
@@ -63,8 +68,3 @@ class Connection(BaseModel):
     def quota(self) -> str:
         """What shares one quota: the vendor account."""
         return f"{self.vendor}/{self.account or self.name}"
-
-    @property
-    def task_queue(self) -> str:
-        """The activity task queue of this connection: bulkhead, rate limit and on-premise seam."""
-        return f"connection.{self.name}"

@@ -1,1 +1,1 @@
-"""."""
+"""Business processes, one a file, and the process base they share."""

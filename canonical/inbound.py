@@ -1,0 +1,51 @@
+"""What comes in from other systems, before anything is done about it: record, then act."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from canonical.connections import Environment
+from canonical.orders import Fact
+
+
+class InboundEvent(Fact):
+    """One event as received; `(source, event_id)` identifies it however often it is delivered.
+
+    `source` is the connection's name; `body` is what was received, to the byte.
+    """
+
+    source: str
+    event_id: str = Field(min_length=1)
+    type: str
+    subject: str = ""
+    occurred_at: datetime | None = None
+    environment: Environment
+    body: bytes
+    received_at: datetime
+
+
+class StoredEvent(Fact):
+    """Where an event was stored, and whether it was new."""
+
+    id: int
+    new: bool
+
+
+class PendingEvent(InboundEvent):
+    """A stored event that is claimed for dispatch; `attempts` includes this one."""
+
+    id: int
+    attempts: int
+
+
+class Refusal(Fact):
+    """A message that was not let in: who sent it and why; of its body only digest and size."""
+
+    source: str
+    reason: str
+    code: str
+    remote: str
+    body_digest: str
+    body_bytes: int
+    event_id: str = ""
+    at: datetime
