@@ -173,27 +173,3 @@ class Desk(Protocol):
     async def keep_evidence(self, bodies: Sequence[Any]) -> list[str]:
         """Store evidence bodies; returns their digests."""
         ...
-
-
-class DeskPolicy(Protocol):
-    """What the catalogue says of exceptions: who owns them, until when, and what may be decided."""
-
-    def owner_of(self, cause: str, step: str) -> str:
-        """The owner of a new case."""
-        ...
-
-    def escalation_owner(self, cause: str, step: str, level: int) -> str:
-        """The owner after the nth escalation (from 1)."""
-        ...
-
-    def deadline(self, cause: str, step: str, level: int) -> timedelta:
-        """How long the owner of this level (0: the first) has."""
-        ...
-
-    def actions_for(self, cause: str, step: str, gates: bool) -> list[Action]:
-        """What a person may decide."""
-        ...
-
-    def approvals_required(self, held: Money | None) -> int:
-        """How many people must agree, by the amount held."""
-        ...
