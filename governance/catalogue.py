@@ -1,0 +1,117 @@
+"""The catalogue: every file read, checked against the others, and identified by its content.
+
+A folder of one's own overrides file by file: a `products.toml` there replaces the shipped
+`products.toml` as a whole, and the files it does not have stay the shipped ones.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from canonical.errors import Misconfigured
+from canonical.ids import digest
+from governance.policies import Policies
+from governance.privacy import Privacy
+from governance.processes import Events, Processes
+from governance.products import Products
+from governance.reading import read_section
+from governance.regions import Regions
+from governance.section import Section
+from governance.systems import Systems
+from governance.terms import Terms
+
+SHIPPED = Path(__file__).parent / "catalogue"
+VERSION_CHARACTERS = 12
+
+FILES: dict[str, type[Section]] = {
+    "systems": Systems,
+    "products": Products,
+    "regions": Regions,
+    "terms": Terms,
+    "policies": Policies,
+    "processes": Processes,
+    "events": Events,
+    "privacy": Privacy,
+}
+
+
+class Catalogue(Section):
+    """All that the business has decided, as one consistent version."""
+
+    systems: Systems
+    products: Products
+    regions: Regions
+    terms: Terms
+    policies: Policies
+    processes: Processes
+    events: Events
+    privacy: Privacy
+
+    @cached_property
+    def version(self) -> str:
+        """Identifies the content; comments and layout do not count."""
+        return digest(self)[:VERSION_CHARACTERS]
+
+
+def catalogue_files(folder: Path | None) -> dict[str, Path]:
+    """Which file each part is read from; raises Misconfigured for a folder or file it cannot be."""
+    if folder is None:
+        return {name: SHIPPED / f"{name}.toml" for name in FILES}
+    if not folder.is_dir():
+        raise Misconfigured(
+            f"catalogue: {folder} is not a folder; create it or correct the setting",
+            about=str(folder),
+        )
+    own = {file.stem: file for file in sorted(folder.glob("*.toml"))}
+    for name in own.keys() - FILES.keys():
+        raise Misconfigured(
+            f"{name}.toml is not a catalogue file; rename it to one of "
+            f"{', '.join(f'{known}.toml' for known in FILES)}",
+            about=f"{name}.toml",
+        )
+    return {name: own.get(name, SHIPPED / f"{name}.toml") for name in FILES}
+
+
+def load_catalogue(folder: Path | None = None) -> Catalogue:
+    """The shipped catalogue, overridden by the files of `folder`; raises Misconfigured."""
+    files = catalogue_files(folder)
+    parts: dict[str, Any] = {name: read_section(files[name], FILES[name]) for name in FILES}
+    catalogue = Catalogue.model_construct(**parts)
+    _check_across(catalogue)
+    return catalogue
+
+
+def _check_across(catalogue: Catalogue) -> None:
+    tiers, regions = catalogue.terms.support.tiers, catalogue.regions.tax_regions
+    for code, product in catalogue.products.products.items():
+        if product.support_tier and product.support_tier not in tiers:
+            raise _dangling("products", f"products.{code}.support_tier", product.support_tier)
+    for region in catalogue.terms.net_days:
+        if region not in regions:
+            raise _dangling("terms", "net_days", region)
+    roles = catalogue.policies.roles
+    for name, process in catalogue.processes.processes.items():
+        if process.owner not in roles:
+            raise _dangling("processes", f"processes.{name}.owner", process.owner)
+        if process.trigger not in catalogue.events.events:
+            raise _dangling("processes", f"processes.{name}.trigger", process.trigger)
+    for name, event in catalogue.events.events.items():
+        if event.owner not in roles:
+            raise _dangling("events", f"events.{name}.owner", event.owner)
+
+
+DEFINED_IN = {
+    "support_tier": "support.tiers of terms.toml",
+    "net_days": "tax_regions of regions.toml",
+    "owner": "roles of policies.toml",
+    "trigger": "events.toml",
+}
+
+
+def _dangling(file: str, key: str, value: str) -> Misconfigured:
+    place = DEFINED_IN[key.rpartition(".")[2]]
+    return Misconfigured(
+        f"{file}.toml: {key} names {value!r}, which is not in {place}; add it there or correct it",
+        about=f"{file}.toml",
+        details={"key": key},
+    )
