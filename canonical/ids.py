@@ -7,6 +7,10 @@ import rfc8785
 from pydantic import BaseModel
 
 
+# The task queue of every process's workflow tasks.
+PROCESS_QUEUE = "processes"
+
+
 def digest(value: Any) -> str:
     """SHA-256 (hex) of a value's canonical JSON (RFC 8785); equal values have equal digests."""
     if isinstance(value, BaseModel):

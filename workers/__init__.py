@@ -1,1 +1,1 @@
-"""."""
+"""The composition root: which workflows and activities run where, with which adapters."""

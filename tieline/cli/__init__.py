@@ -1,0 +1,5 @@
+"""The `tieline` command."""
+
+from tieline.cli.app import main
+
+__all__ = ["main"]

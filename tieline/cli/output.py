@@ -1,0 +1,78 @@
+"""What commands print: tables for people, JSON for scripts, errors on standard error."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from canonical.errors import TielineError
+from tieline.configure import load_settings
+from tieline.settings import Settings
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@dataclass
+class Context:
+    """The options given before the command's name."""
+
+    config: Path | None = None
+    as_json: bool = False
+
+    def settings(self) -> Settings:
+        """The settings of this call; raises Misconfigured."""
+        return load_settings(self.config)
+
+
+def context_of(context: typer.Context) -> Context:
+    """The shared options of a command's call."""
+    found = context.obj
+    return found if isinstance(found, Context) else Context()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2)
+    typer.echo(text.decode())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return str(value)
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", empty: str = ""
+) -> None:
+    """A table, or the sentence `empty` when there is nothing to show; numbers go right."""
+    if not rows:
+        out.print(empty or "Nothing to show.")
+        return
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    out.print(table)
+
+
+def show(context: Context, value: Any, render: Callable[[], None]) -> None:
+    """The value as JSON when asked for, else what `render` prints."""
+    if context.as_json:
+        print_json(value)
+    else:
+        render()
+
+
+def complain(error: TielineError) -> None:
+    """One sentence on standard error."""
+    err.print(f"[red]{error.cause}[/red]: {error}", soft_wrap=True)

@@ -1,0 +1,93 @@
+"""Wires one process: ledger, catalogue and adapters from settings, closed in reverse order."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from activities.desk import DeskActivities
+from adapters.registry import Adapter, connect
+from canonical.connections import Connection
+from canonical.orders import CommercialOrder, OrderAmendment
+from canonical.plan import OrderPlan
+from domain.amend import amended
+from domain.planning import plan_order
+from governance.source import CatalogueSource
+from ledger.database import Database
+from ledger.desk import SqlDesk
+from ledger.effects import SqlEffects
+from ledger.migrate import upgrade
+from tieline.settings import Settings
+from workers.registry import connection_activities
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What a worker process works with."""
+
+    settings: Settings
+    database: Database
+    catalogue: CatalogueSource
+    effects: SqlEffects
+    desk: SqlDesk
+    adapters: dict[str, Adapter]
+
+    def activities_of(self, connection: Connection) -> list[Callable[..., Any]]:
+        """The activities that the connection's task queue serves."""
+        return connection_activities(
+            connection,
+            self.adapters[connection.name],
+            effects=self.effects,
+            desk=self.desk,
+            planner=self.plan,
+            tiers=lambda: self.catalogue.current().terms.support.tiers,
+        )
+
+    def desk_activities(self) -> list[Callable[..., Any]]:
+        """The local activities of every process."""
+        desk = DeskActivities(self.desk)
+        return [
+            desk.open_case,
+            desk.escalate,
+            desk.revise,
+            desk.record_attempt,
+            desk.record_milestone,
+            desk.record_process,
+        ]
+
+    def plan(self, order: CommercialOrder, amendment: OrderAmendment) -> OrderPlan:
+        """An order by the catalogue of this moment."""
+        return plan_order(
+            amended(order, amendment),
+            self.catalogue.current(),
+            list(self.settings.connections.values()),
+        )
+
+
+@asynccontextmanager
+async def composition(
+    settings: Settings, connections: list[Connection] | None = None
+) -> AsyncIterator[Composition]:
+    """Open what the settings name; `connections` limits the adapters that are built.
+
+    Raises Misconfigured for a setting, secret or catalogue entry that is wrong, Unavailable when
+    the ledger cannot be reached.
+    """
+    async with AsyncExitStack() as stack:
+        upgrade(settings.ledger_url)
+        database = Database.open(settings.ledger_url)
+        stack.push_async_callback(database.close)
+        catalogue = CatalogueSource(settings.catalogue)
+        adapters: dict[str, Adapter] = {}
+        for connection in connections or list(settings.connections.values()):
+            adapter = connect(connection)
+            stack.push_async_callback(adapter.aclose)
+            adapters[connection.name] = adapter
+        yield Composition(
+            settings=settings,
+            database=database,
+            catalogue=catalogue,
+            effects=SqlEffects(database),
+            desk=SqlDesk(database, catalogue),
+            adapters=adapters,
+        )

@@ -1,0 +1,46 @@
+"""Which processes there are, and which activities a connection of each role offers."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from activities.billing import BillingActivities
+from activities.crm import CrmActivities, Planner
+from activities.erp import ErpActivities
+from activities.success import SuccessActivities
+from activities.support import SupportActivities
+from canonical.connections import Connection, Role
+from canonical.desk import Desk
+from canonical.effects import Effects
+from canonical.ports import BillingPort, CrmPort, ErpPort, Port, SuccessPort, SupportPort
+from workflows.quote_to_cash import QuoteToCash
+
+WORKFLOWS: list[type] = [QuoteToCash]
+
+
+def connection_activities(
+    connection: Connection,
+    port: Port,
+    *,
+    effects: Effects,
+    desk: Desk,
+    planner: Planner,
+    tiers: Callable[[], Sequence[str]],
+) -> list[Callable[..., Any]]:
+    """The activities of a connection, by its role: what its task queue serves."""
+    name = connection.name
+    match connection.role:
+        case Role.CRM:
+            crm = CrmActivities(cast(CrmPort, port), name, effects, desk, planner)
+            return [crm.accept_order, crm.review_order, crm.write_back]
+        case Role.BILLING:
+            billing = BillingActivities(cast(BillingPort, port), name, effects)
+            return [billing.activate_subscription, billing.cancel_subscription]
+        case Role.ERP:
+            erp = ErpActivities(cast(ErpPort, port), name, effects)
+            return [erp.register_customer, erp.book_order, erp.close_order]
+        case Role.SUPPORT:
+            support = SupportActivities(cast(SupportPort, port), name, effects, tiers)
+            return [support.provision_entitlement, support.withdraw_entitlement]
+        case Role.SUCCESS:
+            success = SuccessActivities(cast(SuccessPort, port), name, effects)
+            return [success.start_onboarding, success.close_onboarding]

@@ -1,0 +1,79 @@
+"""Runs Temporal workers: one for the processes, one for each connection's task queue."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.failures import FailureInterceptor
+from canonical.connections import Connection, task_queue
+from canonical.errors import Misconfigured
+from canonical.ids import PROCESS_QUEUE
+from tieline.settings import Settings
+from workers.composition import Composition, composition
+from workers.registry import WORKFLOWS
+
+SHUTDOWN_GRACE = timedelta(seconds=30)
+log = logging.getLogger(__name__)
+
+
+def served_connections(settings: Settings) -> list[Connection]:
+    """The connections that this process serves, by its role filter; raises Misconfigured if none."""
+    roles = settings.worker.roles
+    served = [c for c in settings.connections.values() if not roles or c.role in roles]
+    if not served:
+        raise Misconfigured(
+            "no connection to serve: add [connections.NAME] tables to tieline.toml"
+            if not roles
+            else f"no connection has one of the roles {', '.join(roles)}"
+        )
+    return served
+
+
+def workers_of(client: Client, house: Composition, served: list[Connection]) -> list[Worker]:
+    """The workers of one process, not started."""
+    settings = house.settings
+    built = [
+        Worker(
+            client,
+            task_queue=task_queue(connection.name),
+            activities=house.activities_of(connection),
+            interceptors=[FailureInterceptor()],
+            max_concurrent_activities=settings.worker.concurrent_max,
+            # Held by the server, so it is one limit for all worker processes (R137).
+            max_task_queue_activities_per_second=connection.limits.requests_per_second,
+            graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        )
+        for connection in served
+    ]
+    if settings.worker.workflows:
+        built.append(
+            Worker(
+                client,
+                task_queue=PROCESS_QUEUE,
+                workflows=WORKFLOWS,
+                activities=house.desk_activities(),
+                interceptors=[FailureInterceptor()],
+                max_concurrent_local_activities=settings.worker.concurrent_max,
+                graceful_shutdown_timeout=SHUTDOWN_GRACE,
+            )
+        )
+    return built
+
+
+async def run_workers(
+    client: Client, settings: Settings, stop: asyncio.Event, ready: asyncio.Event | None = None
+) -> None:
+    """Serve until `stop` is set, then finish what is under way (up to 30 seconds)."""
+    served = served_connections(settings)
+    async with composition(settings, served) as house, AsyncExitStack() as stack:
+        for worker in workers_of(client, house, served):
+            await stack.enter_async_context(worker)
+        log.info("worker serves %s", ", ".join(connection.name for connection in served))
+        if ready is not None:
+            ready.set()
+        await stop.wait()
+        log.info("worker stops: no new work is taken, what is under way is finished")
