@@ -49,3 +49,14 @@ class Refusal(Fact):
     body_bytes: int
     event_id: str = ""
     at: datetime
+
+
+class WebhookRefused(Exception):
+    """A message that is not let in; `code` is one of a vendor's few reasons, for counting.
+
+    Neither code nor message repeats anything of the body or of a secret.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -29,7 +29,14 @@ from adapters.http.errors import ErrorTable, error_for
 from adapters.http.quota import quota_of
 from adapters.http.redaction import redact
 from canonical.connections import Connection, Environment
-from canonical.errors import Malformed, Misconfigured, OutcomeUnknown, TielineError, Unavailable
+from canonical.errors import (
+    Malformed,
+    Misconfigured,
+    OutcomeUnknown,
+    RateLimited,
+    TielineError,
+    Unavailable,
+)
 
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
 CONNECT_SECONDS_MAX = 5.0
@@ -111,15 +118,17 @@ class HttpClient:
             answer = await ask(proof)
         if answer.ok or answer.status in expect:
             return answer
-        raise self._error(answer)
+        raise self.error_for(answer)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    def _error(self, answer: Answer) -> TielineError:
+    def error_for(self, answer: Answer) -> TielineError:
+        """The canonical error of an answer, also of a failure inside a 200; the account pauses
+        for as long as the vendor asked."""
         error = error_for(answer, self.errors, now=self.clock())
-        if answer.status == 429 and error.retry_after_seconds:
+        if isinstance(error, RateLimited) and error.retry_after_seconds:
             quota_of(self.connection).pause(error.retry_after_seconds)
         return error
 

@@ -29,12 +29,13 @@ REQUEST_ID_HEADERS = ("request-id", "x-request-id", "x-gs-request-id", "x-n-oper
 @dataclass(frozen=True)
 class Row:
     """One line of a vendor's table: status (None: any) and code (a regular expression, matched
-    whole) mean this error, for this reason."""
+    whole) mean this error, for this reason; `retry_after_seconds` where the vendor never says."""
 
     status: int | None
     code: str
     error: type[TielineError]
     reason: str
+    retry_after_seconds: float | None = None
 
     def matches(self, status: int, code: str) -> bool:
         """Whether the line speaks of this answer."""
@@ -69,7 +70,7 @@ STATUSES: dict[int, tuple[type[TielineError], str]] = {
 def error_for(answer: Answer, table: ErrorTable, *, now: datetime | None = None) -> TielineError:
     """The canonical error that an answer stands for; also for a failure inside a 200."""
     said = _read(answer, table)
-    kind, reason = _judge(answer, table, said)
+    row = _judge(answer, table, said)
     details: dict[str, Any] = {
         "vendor": table.vendor,
         "status": answer.status,
@@ -78,15 +79,16 @@ def error_for(answer: Answer, table: ErrorTable, *, now: datetime | None = None)
         "request_id": next(
             (answer.headers[name] for name in REQUEST_ID_HEADERS if name in answer.headers), ""
         ),
-        "reason": reason,
+        "reason": row.reason,
     }
-    message = redact(said.message or reason)[:VENDOR_MESSAGE_CHARACTERS_MAX]
-    return kind(
+    pause = retry_after(answer.headers.get("retry-after", ""), now)
+    message = redact(said.message or row.reason)[:VENDOR_MESSAGE_CHARACTERS_MAX]
+    return row.error(
         f"{table.vendor} {answer.method} {redact(answer.path)}: {said.code or answer.status}: "
         f"{message}",
         about=said.param,
         details=details,
-        retry_after_seconds=retry_after(answer.headers.get("retry-after", ""), now),
+        retry_after_seconds=row.retry_after_seconds if pause is None else pause,
     )
 
 
@@ -122,12 +124,15 @@ def _read(answer: Answer, table: ErrorTable) -> VendorError:
         return VendorError()
 
 
-def _judge(answer: Answer, table: ErrorTable, said: VendorError) -> tuple[type[TielineError], str]:
+def _judge(answer: Answer, table: ErrorTable, said: VendorError) -> Row:
     for row in table.rows:
         if row.matches(answer.status, said.code):
-            return row.error, row.reason
-    if answer.status >= 500 or answer.status == 408:
+            return row
+    if answer.status >= 500 or answer.status in (408, 424):
         if answer.write:
-            return OutcomeUnknown, "the vendor failed after it had the request"
-        return Unavailable, "the vendor is unavailable"
-    return STATUSES.get(answer.status, (Malformed, "the vendor does not understand the request"))
+            return Row(None, ".*", OutcomeUnknown, "the vendor failed after it had the request")
+        return Row(None, ".*", Unavailable, "the vendor is unavailable")
+    kind, reason = STATUSES.get(
+        answer.status, (Malformed, "the vendor does not understand the request")
+    )
+    return Row(None, ".*", kind, reason)

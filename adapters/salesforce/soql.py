@@ -1,0 +1,61 @@
+"""The queries: an order with everything that belongs to it in one call in the common case."""
+
+# ruff: noqa: S608 - every value goes through quoted()
+from adapters.salesforce.api import quoted
+
+ANCESTORS_PER_QUERY = 4
+
+ACCOUNT_FIELDS = (
+    "Id", "Name", "ParentId", "BillingCountry", "BillingState", "BillingPostalCode", "BillingCity",
+    "BillingStreet", "Tax_Id__c", "Billing_Email__c", "Legal_Entity__c", "Bill_To_Account__c",
+)  # fmt: skip
+OPPORTUNITY_FIELDS = (
+    "Id", "Name", "AccountId", "StageName", "IsWon", "Amount", "CloseDate", "SystemModstamp",
+    "Term_Months__c", "Contract_Start__c", "Legal_Entity__c", "Support_Tier__c", "PO_Number__c",
+)  # fmt: skip
+LINE_FIELDS = (
+    "Id", "ProductCode", "Name", "Quantity", "UnitPrice", "TotalPrice", "ServiceDate",
+    "Service_End_Date__c", "Charge_Type__c", "Milestone__c", "Product2.IsActive",
+)  # fmt: skip
+
+
+def order_query(opportunity_id: str, *, multi_currency: bool) -> str:
+    """An opportunity with its account, four ancestors (SOQL goes five levels up), the bill-to
+    account and the lines."""
+    fields = list(OPPORTUNITY_FIELDS) + (["CurrencyIsoCode"] if multi_currency else [])
+    for level in range(ANCESTORS_PER_QUERY + 1):
+        fields += _account_fields("Account." + "Parent." * level)
+    fields += _account_fields("Account.Bill_To_Account__r.")
+    lines = f"(SELECT {', '.join(LINE_FIELDS)} FROM OpportunityLineItems ORDER BY Id)"
+    return (
+        f"SELECT {', '.join(fields)}, {lines} FROM Opportunity WHERE Id = {quoted(opportunity_id)}"
+    )
+
+
+def account_query(account_id: str) -> str:
+    """An account with four of its ancestors."""
+    fields: list[str] = []
+    for level in range(ANCESTORS_PER_QUERY + 1):
+        fields += _account_fields("Parent." * level)
+    return f"SELECT {', '.join(fields)} FROM Account WHERE Id = {quoted(account_id)}"
+
+
+def won_query(*, multi_currency: bool) -> str:
+    """Every closed-won opportunity with its amount, oldest first."""
+    currency = ", CurrencyIsoCode" if multi_currency else ""
+    return (
+        f"SELECT Id, StageName, Amount{currency} FROM Opportunity WHERE IsWon = true "
+        "ORDER BY CloseDate, Id"
+    )
+
+
+def write_backs_query() -> str:
+    """Every opportunity that Tieline has written to."""
+    return (
+        "SELECT Id, Activation_Status__c FROM Opportunity "
+        "WHERE Integration_Correlation_Id__c != null ORDER BY Id"
+    )
+
+
+def _account_fields(path: str) -> list[str]:
+    return [path + name for name in ACCOUNT_FIELDS]
