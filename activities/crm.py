@@ -16,7 +16,7 @@ from canonical.plan import OrderPlan
 from canonical.ports.crm import CrmPort, WriteBack
 from canonical.requests import AcceptOrder, OrderReview
 
-Planner = Callable[[CommercialOrder, OrderAmendment], OrderPlan]
+Planner = Callable[[str, CommercialOrder, OrderAmendment], OrderPlan]
 
 
 class CrmActivities:
@@ -35,7 +35,7 @@ class CrmActivities:
     async def accept_order(self, request: AcceptOrder) -> OrderPlan:
         """Fetch the order (the event was a hint, R60), validate it, map it, keep the evidence."""
         order = await self._port.fetch_order(request.opportunity_id)
-        plan = self._plan(order, request.amendment)
+        plan = self._plan(self._connection, order, request.amendment)
         process = current_process()
         await self._desk.keep_evidence([order.model_dump(mode="json")])
         await self._desk.record_milestone(
@@ -63,7 +63,8 @@ class CrmActivities:
             return OrderReview(failure=_failure(error))
         facts = digest(order)
         try:
-            return OrderReview(facts_digest=facts, plan=self._plan(order, request.amendment))
+            plan = self._plan(self._connection, order, request.amendment)
+            return OrderReview(facts_digest=facts, plan=plan)
         except NeedsPerson as error:
             return OrderReview(facts_digest=facts, failure=_failure(error))
 

@@ -10,7 +10,6 @@ from adapters.registry import Adapter, connect
 from canonical.connections import Connection
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
-from domain.amend import amended
 from domain.planning import plan_order
 from governance.source import CatalogueSource
 from ledger.database import Database
@@ -55,12 +54,14 @@ class Composition:
             desk.record_process,
         ]
 
-    def plan(self, order: CommercialOrder, amendment: OrderAmendment) -> OrderPlan:
-        """An order by the catalogue of this moment."""
+    def plan(self, crm: str, order: CommercialOrder, amendment: OrderAmendment) -> OrderPlan:
+        """An order from a CRM connection, by the catalogue of this moment."""
         return plan_order(
-            amended(order, amendment),
+            order,
             self.catalogue.current(),
-            list(self.settings.connections.values()),
+            self.settings.connections.values(),
+            crm=crm,
+            amendment=amendment,
         )
 
 

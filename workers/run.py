@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def served_connections(settings: Settings) -> list[Connection]:
-    """The connections that this process serves, by its role filter; raises Misconfigured if none."""
+    """The connections this process serves, by its role filter; raises Misconfigured if none."""
     roles = settings.worker.roles
     served = [c for c in settings.connections.values() if not roles or c.role in roles]
     if not served:

@@ -10,7 +10,7 @@ import contextlib
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -85,7 +85,7 @@ class Process(ExceptionDesk):
             record.state, record.connection = "running", connection()
             record.undo = undo() if undo else None
             try:
-                result: T = await attempt(
+                done = await attempt(
                     activity,
                     request(),
                     connection=record.connection,
@@ -97,6 +97,7 @@ class Process(ExceptionDesk):
                 if failure is None:
                     raise
             else:
+                result = cast(T, done)
                 record.state, record.reference = "done", reference(result)
                 if milestone is not None:
                     self.milestones.setdefault(milestone, workflow.now())

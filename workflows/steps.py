@@ -61,7 +61,7 @@ class StepRecord:
     @property
     def to_undo(self) -> bool:
         """Whether anything of the step may stand and can be reversed."""
-        return self.undo is not None and self.state not in ("undone", "skipped")
+        return self.undo is not None and self.state != "undone"
 
     def line(self, *, point_of_no_return: bool) -> UndoLine:
         """The step's line in a compensation plan."""

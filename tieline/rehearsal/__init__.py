@@ -1,1 +1,1 @@
-"""A rehearsal: the five vendors as simulators on loopback, with credentials and settings to match."""
+"""A rehearsal: the five vendors as simulators, with credentials and settings to match."""

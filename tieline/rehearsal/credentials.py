@@ -1,4 +1,4 @@
-"""Throw-away credentials for the simulators, made once per folder and readable by its owner only."""
+"""Throw-away credentials for the simulators, made once per folder, readable by its owner."""
 
 import base64
 import secrets
@@ -53,7 +53,7 @@ class Credentials:
 
 
 def make_credentials(folder: Path) -> Credentials:
-    """The credentials of a folder; what is there already is kept, so that a re-run changes nothing."""
+    """The credentials of a folder; what is there already is kept."""
     folder.mkdir(parents=True, exist_ok=True)
     made = Credentials(folder)
     _write(made.crm_key, _pem(rsa.generate_private_key(65537, 2048)))
