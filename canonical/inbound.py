@@ -60,3 +60,11 @@ class WebhookRefused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Backlog(Fact):
+    """What waits in the inbox: how many events, since how long the oldest, and how many are dead."""
+
+    pending: int
+    oldest_seconds: float = 0.0
+    dead: int = 0

@@ -1,0 +1,1 @@
+"""The webhook receiver: verify, store once, answer; a dispatcher then starts the process."""
