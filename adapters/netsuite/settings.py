@@ -1,0 +1,52 @@
+"""What a NetSuite connection must say beside its URL: ids of the account's own lists."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from canonical.connections import Connection
+from canonical.errors import Misconfigured
+
+
+@dataclass(frozen=True)
+class NetSuiteSettings:
+    """Maps our legal entities, currencies and terms to the account's internal ids.
+
+    `subsidiaries` and `currencies` come from options such as `subsidiary.Acme Inc` and
+    `currency.USD`; `tax_id_field` names the customer field that holds the VAT number, which depends
+    on whether the account runs SuiteTax.
+    """
+
+    subsidiaries: dict[str, str]
+    currencies: dict[str, str]
+    terms: str
+    tax_id_field: str
+
+    @classmethod
+    def from_connection(cls, connection: Connection) -> Self:
+        """Reads the options of a connection."""
+        options = connection.options
+        return cls(
+            subsidiaries=_keyed(options, "subsidiary."),
+            currencies=_keyed(options, "currency."),
+            terms=options.get("terms", ""),
+            tax_id_field=options.get("tax_id_field", "vatRegNumber"),
+        )
+
+    def subsidiary(self, legal_entity: str) -> str:
+        """The subsidiary id of a legal entity; raises Misconfigured when none is given."""
+        return _required(self.subsidiaries, "subsidiary", legal_entity)
+
+    def currency(self, code: str) -> str:
+        """The currency id of an ISO code; raises Misconfigured when none is given."""
+        return _required(self.currencies, "currency", code)
+
+
+def _keyed(options: dict[str, str], prefix: str) -> dict[str, str]:
+    return {k.removeprefix(prefix): v for k, v in options.items() if k.startswith(prefix)}
+
+
+def _required(ids: dict[str, str], kind: str, name: str) -> str:
+    if name in ids:
+        return ids[name]
+    option = f"{kind}.{name}"
+    raise Misconfigured(f"the NetSuite connection has no option {option!r}", about=option)
