@@ -486,7 +486,7 @@ async def test_the_official_style_client_works_against_the_org(tmp_path: Path) -
         for number in range(5):
             assert client.Opportunity.upsert(f"Tieline_Key__c/k%2F{number}", body) == 201
         assert client.Opportunity.upsert("Tieline_Key__c/k%2F0", {"Amount": 10}) == 200
-        assert client.Opportunity.get_by_custom_id("Tieline_Key__c", "k%2F0")["Amount"] == 10
+        assert client.Opportunity.get_by_custom_id("Tieline_Key__c", "k/0")["Amount"] == 10
         rows = client.query_all("SELECT Id, Account.Name FROM Opportunity")["records"]
         assert [row["Account"]["Name"] for row in rows] == ["Globex"] * 5
         assert client.Opportunity.update(rows[0]["Id"], {"Amount": 3}) == 204
