@@ -11,10 +11,10 @@ from simulators.stripe.store import Account, Call, Obj
 _TEXTS = ("name", "email", "phone", "description", "individual_name", "business_name")
 _FIELDS = frozenset({
     *_TEXTS, "address", "balance", "cash_balance", "expand", "invoice_prefix", "invoice_settings",
-    "metadata", "next_invoice_sequence", "payment_method", "preferred_locales", "shipping",
+    "metadata", "next_invoice_sequence", "preferred_locales", "shipping",
     "source", "tax", "tax_exempt",
 })  # fmt: skip
-_CREATE = _FIELDS | {"tax_id_data", "test_clock", "validate"}
+_CREATE = _FIELDS | {"payment_method", "tax_id_data", "test_clock", "validate"}
 _TAX_EXEMPT = ("none", "exempt", "reverse")
 
 # Enough of the vendor's checks for a wrong number to be found; other types are taken as they are.

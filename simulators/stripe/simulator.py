@@ -166,7 +166,7 @@ class StripeSimulator(Simulator):
             if not key:
                 return self._answer(*self._carry_out(request, body, None, request_id), headers)
             headers["Idempotency-Key"] = key
-            mark = fingerprint(request.method, request.url.path, body)
+            mark = fingerprint(request.method, request.scope["path"], body)
             result = self.keys.find(key, mark)
             if result is not None:
                 headers |= {"Idempotent-Replayed": "true", "Original-Request": result.request_id}

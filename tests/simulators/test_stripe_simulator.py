@@ -190,6 +190,8 @@ async def test_a_subscription_begins_with_an_open_invoice(http: httpx.AsyncClien
     assert recurring["parent"]["type"] == "subscription_item_details"
     assert once["parent"]["type"] == "invoice_item_details"
     assert once["pricing"]["price_details"]["price"] == setup
+    state = (await http.get("/_sim/state")).json()
+    assert [row["id"] for row in state["subscriptions"]] == [subscription["id"]]
     held = await listed(http, "invoices", subscription=subscription["id"])
     assert [row["id"] for row in held] == [invoice["id"]] and "subscription_key" not in held[0]
 
