@@ -27,7 +27,7 @@ from simulators.netsuite.transactions import TransactionRules
 CURRENCIES = {"1": "USD", "2": "EUR", "3": "GBP", "4": "JPY", "5": "CAD", "6": "AUD", "7": "CHF"}
 SUBSIDIARIES = {"1": {"name": "Parent Company", "currency": "USD", "country": "US"}}
 TERMS = {"1": 0, "2": 15, "3": 30, "4": 45, "5": 60, "6": 90}
-PERIOD_YEARS = range(2020, 2040)
+PERIOD_YEARS = range(2010, 2040)
 SUITEQL_PATH = "/services/rest/query/v1/suiteql"
 GOVERNANCE_PATH = "/services/rest/system/v1/governanceLimits"
 Handler = Callable[[Request], Awaitable[Response]]
@@ -123,6 +123,9 @@ class NetSuiteSimulator(Simulator):
         async def token(request: Request) -> Response:
             return await self.office.token(request)
 
+        async def nowhere(_: Request) -> Response:
+            return error_response(404, "NOT_FOUND", "The requested resource does not exist.")
+
         guarded = [
             Route(SUITEQL_PATH, self._suiteql, methods=["POST"]),
             Route(GOVERNANCE_PATH, self._governance, methods=["GET"]),
@@ -134,6 +137,7 @@ class NetSuiteSimulator(Simulator):
         return [
             Route(TOKEN_PATH, token, methods=["POST"]),
             *(self._guarded(route) for route in guarded),
+            Route("/{anything:path}", nowhere, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
 
     def _guarded(self, route: Route) -> Route:
