@@ -1,0 +1,155 @@
+"""The exception desk in SQL: cases, every decision on them, milestones and process states."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+from pydantic_core import to_jsonable_python
+from sqlmodel import Session
+
+from canonical.desk import (
+    Attempt,
+    CaseOpening,
+    CaseState,
+    DeskPolicy,
+    ExceptionCase,
+    ProcessRecord,
+)
+from canonical.effects import ProcessRef
+from canonical.ids import digest
+from canonical.milestones import Milestone
+from ledger import audit, milestones
+from ledger.case_records import (
+    evidence_digest,
+    file_case,
+    keep_attempt,
+    load_case,
+    required_case,
+    save_case,
+)
+from ledger.clock import Clock, utc_now
+from ledger.database import Database
+from ledger.models.desk import processes
+from ledger.models.evidence import evidence
+from ledger.upserts import Upsert
+
+_KEPT_AT_START = {"workflow_id", "started_at"}
+_PUT_PROCESS = Upsert(
+    processes,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[processes.c.workflow_id],
+        set_={c.name: insert.excluded[c.name] for c in processes.c if c.name not in _KEPT_AT_START},
+    ),
+)
+_KEEP_EVIDENCE = Upsert(evidence, lambda insert: insert.on_conflict_do_nothing())
+
+
+class SqlDesk:
+    """`canonical.desk.Desk` over a ledger, with the catalogue's policy."""
+
+    def __init__(self, db: Database, policy: DeskPolicy, *, clock: Clock = utc_now) -> None:
+        self._db = db
+        self._policy = policy
+        self._clock = clock
+
+    async def open_case(self, opening: CaseOpening) -> ExceptionCase:
+        """File a case, or return the one filed under this id."""
+        return await self._db.run(lambda s: self._open(s, opening))
+
+    async def escalate(self, case_id: str, level: int | None = None) -> ExceptionCase:
+        """Hand the case to the next owner with a new deadline; a level once made stays as it is.
+
+        Raises NotFound for an unknown case.
+        """
+        return await self._db.run(lambda s: self._escalate(s, case_id, level))
+
+    async def revise(self, case_id: str, facts_digest: str) -> ExceptionCase:
+        """New facts: new evidence digest, and approvals given so far are void (R129)."""
+        return await self._db.run(lambda s: self._revise(s, case_id, facts_digest))
+
+    async def record_attempt(self, attempt: Attempt) -> None:
+        """Keep a decision, refused ones too; an accepted final one closes the case."""
+        await self._db.run(lambda s: keep_attempt(s, attempt, self._clock()))
+
+    async def record_milestone(
+        self, process: ProcessRef, milestone: Milestone, business_id: str, at: datetime
+    ) -> None:
+        """Note that a milestone was reached; the first time counts."""
+        await self._db.run(lambda s: milestones.reach(s, process, milestone, business_id, at))
+
+    async def record_process(self, record: ProcessRecord) -> None:
+        """Note where a process stands now."""
+        now = self._clock()
+        row = record.model_dump(mode="json", exclude={"process", "value"})
+        row |= record.process.model_dump() | {"started_at": now, "updated_at": now}
+        value = record.value
+        row |= {"value_minor": value.amount_minor if value else None}
+        row |= {"value_currency": value.currency if value else None}
+        await self._db.run(lambda s: _PUT_PROCESS.run(s, row))
+
+    async def keep_evidence(self, bodies: Sequence[Any]) -> list[str]:
+        """Store bodies under their digests, each once; returns the digests in the same order."""
+        plain = [to_jsonable_python(body) for body in bodies]
+        rows = [
+            {"digest": digest(body), "body": rfc8785.dumps(body).decode(), "kept_at": self._clock()}
+            for body in plain
+        ]
+        if rows:
+            await self._db.run(lambda s: _KEEP_EVIDENCE.run(s, rows))
+        return [str(row["digest"]) for row in rows]
+
+    def _open(self, session: Session, opening: CaseOpening) -> ExceptionCase:
+        filed = load_case(session, opening.case_id)
+        if filed is not None:
+            return filed.case
+        policy, cause, step = self._policy, opening.failure.cause, opening.step
+        now = self._clock()
+        case = ExceptionCase(
+            **{name: getattr(opening, name) for name in CaseOpening.model_fields},
+            owner=policy.owner_of(cause, step),
+            deadline=now + policy.deadline(cause, step, 0),
+            actions=policy.actions_for(cause, step, opening.gates),
+            approvals_required=policy.approvals_required(opening.held),
+            evidence_digest=evidence_digest(opening, opening.facts_digest),
+        )
+        if not file_case(session, case, now):
+            return required_case(session, case.case_id).case
+        self._audit(session, case, "case.opened", {"cause_key": case.failure.cause_key})
+        return case
+
+    def _escalate(self, session: Session, case_id: str, level: int | None) -> ExceptionCase:
+        filed = required_case(session, case_id)
+        case, cause = filed.case, filed.case.failure.cause
+        wanted = case.escalations + 1 if level is None else level
+        if wanted <= case.escalations or filed.state is CaseState.RESOLVED:
+            return case
+        changes = {
+            "owner": self._policy.escalation_owner(cause, case.step, wanted),
+            "deadline": self._clock() + self._policy.deadline(cause, case.step, wanted),
+            "escalations": wanted,
+        }
+        escalated = case.model_copy(update=changes)
+        save_case(session, case_id, changes)
+        self._audit(session, escalated, "case.escalated", {"level": wanted})
+        return escalated
+
+    def _revise(self, session: Session, case_id: str, facts_digest: str) -> ExceptionCase:
+        filed = required_case(session, case_id)
+        if filed.case.facts_digest == facts_digest:
+            return filed.case
+        bound = evidence_digest(filed.case, facts_digest)
+        changes: dict[str, Any] = {"facts_digest": facts_digest, "evidence_digest": bound}
+        revised = filed.case.model_copy(update=changes)
+        if filed.state is CaseState.AWAITING_APPROVAL:
+            changes["state"] = CaseState.OPEN.value
+        save_case(session, case_id, changes)
+        self._audit(session, revised, "case.revised", {"before": filed.case.evidence_digest})
+        return revised
+
+    def _audit(
+        self, session: Session, case: ExceptionCase, action: str, body: dict[str, Any]
+    ) -> None:
+        body = body | {"owner": case.owner, "evidence_digest": case.evidence_digest}
+        actor = case.process.workflow_id
+        audit.append(session, actor, action, case.case_id, body, self._clock())

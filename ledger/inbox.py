@@ -1,0 +1,133 @@
+"""The inbox: what comes in is stored once, answered, and only then acted on (DESIGN: idea 3)."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlmodel import Session
+
+from canonical.inbound import InboundEvent, PendingEvent, Refusal, StoredEvent
+from ledger.clock import Clock, utc_now
+from ledger.database import Database
+from ledger.models.inbox import inbox, refusal_counts, refusals
+from ledger.upserts import Upsert
+
+CLAIM_SECONDS = 30.0
+PENDING_MAX = 1000
+REFUSALS_KEPT_MAX = 10_000
+ERROR_CHARACTERS_MAX = 500
+
+
+class InboxState(StrEnum):
+    """Where an inbound event stands."""
+
+    PENDING = "pending"
+    DISPATCHED = "dispatched"
+    DEAD = "dead"
+
+
+_STORE = Upsert(
+    inbox,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[inbox.c.source, inbox.c.event_id],
+        set_={"deliveries": inbox.c.deliveries + 1},
+    ).returning(inbox.c.id, inbox.c.deliveries),
+)
+_SETTLE = update(inbox).where(inbox.c.id == bindparam("of_id"))
+_COUNT_REFUSAL = Upsert(
+    refusal_counts,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[refusal_counts.c.source, refusal_counts.c.code],
+        set_={"total": refusal_counts.c.total + 1, "last_at": insert.excluded.last_at},
+    ).returning(refusal_counts.c.total),
+)
+_KEEP_REFUSAL = insert(refusals)
+_EVENT_FIELDS = [inbox.c[name] for name in PendingEvent.model_fields]
+
+
+class Inbox:
+    """Inbound events in the ledger; `claim_seconds` is how long a dispatcher has for one."""
+
+    def __init__(
+        self, db: Database, *, clock: Clock = utc_now, claim_seconds: float = CLAIM_SECONDS
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._claim = timedelta(seconds=claim_seconds)
+
+    async def store(self, event: InboundEvent) -> StoredEvent:
+        """Store an event durably; one that is there already is only counted."""
+        row = event.model_dump() | {"due_at": event.received_at, "state": InboxState.PENDING.value}
+        row |= {"deliveries": 1, "attempts": 0, "workflow_id": "", "error": ""}
+        stored = await self._db.run(lambda s: _STORE.run(s, row).one())
+        return StoredEvent(id=stored.id, new=stored.deliveries == 1)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Keep a refusal; beyond 10,000 of one source and code they are only counted."""
+        await self._db.run(lambda s: _refuse(s, refusal))
+
+    async def pending(self, limit: int, now: datetime | None = None) -> list[PendingEvent]:
+        """Claim the oldest events that are due, so that no other dispatcher takes them meanwhile.
+
+        One that is neither dispatched nor failed within the claim is due again.
+        """
+        moment = now or self._clock()
+        bounded = min(limit, PENDING_MAX)
+        return await self._db.run(lambda s: _claim(s, bounded, moment, moment + self._claim))
+
+    async def dispatched(self, event_id: int, workflow_id: str) -> None:
+        """The event reached its process; only now it is done with."""
+        values = {"state": InboxState.DISPATCHED.value, "workflow_id": workflow_id, "error": ""}
+        await self._settle(event_id, values | {"settled_at": self._clock()})
+
+    async def failed(
+        self, event_id: int, error: str, retry_at: datetime, dead: bool = False
+    ) -> None:
+        """The dispatch failed: due again at `retry_at`, or set aside for a person when dead."""
+        values: dict[str, Any] = {"error": error[:ERROR_CHARACTERS_MAX], "due_at": retry_at}
+        if dead:
+            values |= {"state": InboxState.DEAD.value, "settled_at": self._clock()}
+        await self._settle(event_id, values)
+
+    async def requeue(self, event_id: int) -> None:
+        """Make an event due again, dead or dispatched: a replay that a person asked for (R127)."""
+        values = {"state": InboxState.PENDING.value, "due_at": self._clock(), "attempts": 0}
+        await self._settle(event_id, values | {"settled_at": None})
+
+    async def counts(self) -> dict[InboxState, int]:
+        """How many events are in each state."""
+        statement = select(inbox.c.state, func.count()).group_by(inbox.c.state)
+        rows = await self._db.read(lambda s: s.connection().execute(statement).all())
+        return {InboxState(state): number for state, number in rows}
+
+    async def _settle(self, event_id: int, values: dict[str, Any]) -> None:
+        await self._db.run(lambda s: s.connection().execute(_SETTLE, {"of_id": event_id} | values))
+
+
+def _claim(session: Session, limit: int, now: datetime, until: datetime) -> list[PendingEvent]:
+    due = (
+        select(inbox.c.id)
+        .where(inbox.c.state == "pending", inbox.c.due_at <= now)
+        .order_by(inbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    connection = session.connection()
+    ids = list(connection.execute(due).scalars())
+    if not ids:
+        return []
+    claimed = (
+        update(inbox)
+        .where(inbox.c.id.in_(ids))
+        .values(due_at=until, attempts=inbox.c.attempts + 1)
+        .returning(*_EVENT_FIELDS)
+    )
+    events = [PendingEvent(**row._mapping) for row in connection.execute(claimed)]
+    return sorted(events, key=lambda event: event.id)
+
+
+def _refuse(session: Session, refusal: Refusal) -> None:
+    count = {"source": refusal.source, "code": refusal.code, "total": 1, "last_at": refusal.at}
+    if _COUNT_REFUSAL.run(session, count).scalar_one() <= REFUSALS_KEPT_MAX:
+        session.connection().execute(_KEEP_REFUSAL, refusal.model_dump())

@@ -1,0 +1,1 @@
+"""What people ask the ledger: cases, processes and milestones, effects, refusals."""
