@@ -1,7 +1,7 @@
 """What is to be written where: a validated order in the words of each role, sums asserted."""
 
 from datetime import date
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -10,8 +10,11 @@ from canonical.money import CurrencyCode, Money
 from canonical.orders import Charge, Fact
 
 
-class Derivation(Fact):
-    """A value the CRM did not state, and the catalogue rule that supplied it."""
+class Derivation(NamedTuple):
+    """A value the CRM did not state, and the catalogue rule that supplied it.
+
+    A tuple, so that its JSON carries no names: a plan has several, and is kept in history.
+    """
 
     field: str
     value: str

@@ -1,1 +1,1 @@
-"""Decisions without I/O: validation, mapping, routing, revenue, resolution and the price of undo."""
+"""Decisions without I/O: validation, mapping, routing, revenue, resolution, price of undo."""

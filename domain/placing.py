@@ -29,7 +29,7 @@ def place(bill_to: Account, stated_entity: str, regions: Regions) -> Place:
     """
     derived: list[Derivation] = []
     country = _country(bill_to, regions)
-    if country != bill_to.country:
+    if not regions.is_standard(bill_to.country):
         derived.append(_by("country", country, "regions.countries"))
     tax_region = regions.tax_region_of(country)
     if tax_region is None:
@@ -42,7 +42,7 @@ def place(bill_to: Account, stated_entity: str, regions: Regions) -> Place:
     entity = stated_entity or bill_to.legal_entity
     if not entity:
         entity = regions.tax_regions[tax_region].entity_for(country)
-        derived.append(_by("legal_entity", entity, f"regions.tax_regions.{tax_region}"))
+        derived.append(_by("legal_entity", entity, "regions.tax_regions"))
     if entity not in regions.legal_entities:
         raise UnroutedLegalEntity(
             f"there is no legal entity {entity!r} in regions.toml",

@@ -94,9 +94,7 @@ def _compared(
     if totals[0] != totals[1]:
         return [Difference(line_id, "", *totals)]
     if not wanted or not found:
-        present = wanted or found or []
-        worth = any(line.amount.amount_minor for line in present)
-        return [Difference(line_id, "", *totals)] if worth else []
+        return []
     if bool(wanted[0].held_for) != bool(found[0].held_for):
         return [Difference(line_id, "", _standing(wanted[0]), _standing(found[0]))]
     return _months(line_id, _by_month(wanted), _by_month(found))
@@ -120,10 +118,10 @@ def _by_month(lines: list[RevenueLine]) -> dict[str, int]:
 
 def _total(lines: list[RevenueLine]) -> str:
     """What a line comes to: the amount it states, and what its months add up to unless held."""
-    if not any(line.amount.amount_minor or line.periods for line in lines):
-        return "0"
     stated = sum(line.amount.amount_minor for line in lines)
     planned = sum(_by_month(lines).values())
+    if not stated and not planned:
+        return "0"
     currency = lines[0].amount.currency
     if any(line.held_for for line in lines) or planned == stated:
         return f"{stated} {currency}"

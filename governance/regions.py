@@ -91,6 +91,10 @@ class Regions(Section):
         """The ISO code of a country as stated, in any letter case; None when it is not known."""
         return self._spellings.get(stated.strip().casefold())
 
+    def is_standard(self, stated: str) -> bool:
+        """Whether a country is stated by an ISO name or code, so that no rule of ours is needed."""
+        return stated.strip().casefold() in iso_countries()
+
     def tax_region_of(self, country: str) -> str | None:
         """The tax region of an ISO country code; None when no region has it."""
         return next((k for k, r in self.tax_regions.items() if country in r.countries), None)
