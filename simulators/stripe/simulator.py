@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -43,7 +43,10 @@ _SHOULD_RETRY = "Stripe-Should-Retry"
 
 
 class StripeSimulator(Simulator):
-    """One account; `execution_seconds` is how long a POST holds its idempotency key."""
+    """One account; `execution_seconds` is how long a POST holds its idempotency key.
+
+    `products` ({"id", "name"}) stand in the account from the start, and again after a reset.
+    """
 
     name = "stripe"
 
@@ -53,12 +56,14 @@ class StripeSimulator(Simulator):
         latency_seconds: float = 0.0,
         seed: int = 1,
         api_keys: Collection[str] = (TEST_KEY,),
+        products: Iterable[Mapping[str, str]] = (),
         search_lag_seconds: float = 60.0,
         execution_seconds: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.seed = seed
         self.api_keys = frozenset(api_keys)
+        self.products = [dict(product) for product in products]
         self.search_lag_seconds = search_lag_seconds
         self.execution_seconds = execution_seconds
         self.clock = clock
@@ -71,6 +76,8 @@ class StripeSimulator(Simulator):
         self.account = Account(
             IdCounter(self.seed), lambda: int(self.now()), self.search_lag_seconds
         )
+        for product in self.products:
+            catalogue.create_product(self.account, Call((), dict(product)))
 
     def now(self) -> float:
         """The account's time: the clock's, and what it was advanced by."""

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from canonical.errors import TielineError
+from canonical.errors import Misconfigured, TielineError
 from tieline.configure import load_settings
-from tieline.settings import Settings
+from tieline.settings import Settings, settings_file
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -25,6 +25,14 @@ class Context:
 
     config: Path | None = None
     as_json: bool = False
+
+    @property
+    def file(self) -> Path:
+        """The settings file in force; raises Misconfigured when there is none."""
+        found = settings_file(self.config)
+        if found is None:
+            raise Misconfigured("there is no tieline.toml here; name one with --config")
+        return found
 
     def settings(self) -> Settings:
         """The settings of this call; raises Misconfigured."""

@@ -19,6 +19,9 @@ from tieline.rehearsal.credentials import (
     public_key,
 )
 
+# In the order in which ports are given to them.
+VENDORS = ("salesforce", "stripe", "netsuite", "zendesk", "gainsight")
+
 
 def subsidiaries(catalogue: Catalogue) -> dict[str, str]:
     """NetSuite's internal id for each legal entity of the catalogue."""

@@ -1,0 +1,47 @@
+"""Talks to a running process: queries and updates, with Temporal's errors in our words."""
+
+import asyncio
+from typing import Any, TypeVar
+
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from canonical.errors import NotFound, Rejected, Unavailable
+from canonical.orders import Fact
+from starters.launch import translated
+
+TIMEOUT_SECONDS = 60.0
+T = TypeVar("T", bound=Fact)
+
+
+async def ask(handle: WorkflowHandle[Any, Any], query: str, kind: type[T]) -> T:
+    """The answer to a query; raises NotFound without the process, Unavailable without a worker."""
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await handle.query(query, result_type=kind)
+    except WorkflowQueryFailedError as error:
+        raise Rejected(f"{handle.id}: {error}", about=handle.id) from error
+    except (RPCError, TimeoutError) as error:
+        raise _translated(handle, error) from error
+
+
+async def tell(handle: WorkflowHandle[Any, Any], update: str, message: Fact, kind: type[T]) -> T:
+    """The outcome of an update; raises Rejected when the process refuses the message."""
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await handle.execute_update(update, message, result_type=kind)
+    except WorkflowUpdateFailedError as error:
+        raise Rejected(f"{handle.id}: {error.cause}", about=handle.id) from error
+    except (RPCError, TimeoutError) as error:
+        raise _translated(handle, error) from error
+
+
+def _translated(handle: WorkflowHandle[Any, Any], error: Exception) -> Exception:
+    if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+        return NotFound(f"there is no running process {handle.id}", about=handle.id)
+    if isinstance(error, TimeoutError):
+        return Unavailable(
+            f"{handle.id} did not answer in {TIMEOUT_SECONDS:.0f} s: is a worker running?",
+            about=handle.id,
+        )
+    return translated(error)

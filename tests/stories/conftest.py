@@ -1,0 +1,44 @@
+"""A Temporal server for each test process, and a fresh world for each story."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from canonical.visibility import SEARCH_ATTRIBUTES
+from tests.world import World, world
+from tieline.devserver import binary, dev_server
+from tieline.rehearsal.credentials import Credentials, make_credentials
+from tieline.settings import Settings
+from tieline.temporal import plugin
+
+
+@pytest.fixture(scope="session")
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
+    """Credentials for the simulators, made once: RSA keys take time."""
+    return make_credentials(tmp_path_factory.mktemp("credentials"))
+
+
+@pytest.fixture(scope="session", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The address of a real Temporal server, file-backed."""
+    async with dev_server(tmp_path_factory.mktemp("temporal") / "temporal.db") as running:
+        yield running.address
+
+
+@pytest.fixture
+async def client(server: str) -> Client:
+    """A client of the test's own loop."""
+    return await Client.connect(server, plugins=[plugin(Settings())])
+
+
+@pytest.fixture
+async def tieline(
+    tmp_path: Path, client: Client, server: str, credentials: Credentials
+) -> AsyncIterator[World]:
+    """A world with its workers running."""
+    async with world(tmp_path, client, credentials, temporal_address=server) as built:
+        yield built

@@ -1,0 +1,149 @@
+"""`tieline doctor`: is everything that a process needs there, and if not, what to do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import typer
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from adapters.registry import connect as connect_vendor
+from canonical.connections import Connection, task_queue
+from canonical.errors import Misconfigured, TielineError, Unavailable
+from canonical.ids import PROCESS_QUEUE
+from canonical.visibility import SEARCH_ATTRIBUTES
+from governance.catalogue import load_catalogue
+from ledger.database import Database
+from ledger.migrate import current, head
+from tieline.cli.output import context_of, out, print_table, show
+from tieline.settings import Settings
+from tieline.temporal import connect
+
+CHECK_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was looked at, whether it is good, and what was seen or is to be done."""
+
+    check: str
+    good: bool
+    says: str
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: tieline --json doctor")(doctor)
+
+
+def doctor(context: typer.Context) -> None:
+    """Check catalogue, ledger, Temporal, workers and each vendor connection; exit 1 if one fails."""
+    shared = context_of(context)
+    findings = asyncio.run(_examine(shared.settings()))
+    show(shared, [vars(finding) for finding in findings], lambda: _render(findings))
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+def _render(findings: list[Finding]) -> None:
+    print_table(
+        ["", "check", "finding"],
+        [("ok" if f.good else "[red]!![/red]", f.check, f.says) for f in findings],
+    )
+    bad = sum(not finding.good for finding in findings)
+    out.print(f"{bad} of {len(findings)} checks failed." if bad else "All is well.")
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    return [finding async for finding in _findings(settings)]
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    yield await _checked("catalogue", lambda: _catalogue(settings))
+    yield await _checked("ledger", lambda: _ledger(settings))
+    if not settings.connections:
+        yield Finding("connections", False, "none; add [connections.NAME] tables to tieline.toml")
+    for connection in settings.connections.values():
+        name = f"{connection.role} {connection.name}"
+        yield await _checked(name, lambda connection=connection: _vendor(connection))  # type: ignore[misc]
+    yield Finding("payload encryption", True, "on" if settings.payload_keys else "off")
+    try:
+        client = await connect(settings)
+    except TielineError as error:
+        yield Finding("temporal", False, str(error))
+        return
+    yield Finding("temporal", True, f"{settings.temporal.address} answers")
+    yield await _checked("search attributes", lambda: _search_attributes(client))
+    queues = {"processes": PROCESS_QUEUE}
+    queues |= {name: task_queue(name) for name in settings.connections}
+    for name, queue in queues.items():
+        yield await _checked(f"worker {name}", lambda queue=queue: _pollers(client, queue))  # type: ignore[misc]
+
+
+async def _checked(check: str, look: Callable[[], Awaitable[str]]) -> Finding:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return Finding(check, True, await look())
+    except TielineError as error:
+        return Finding(check, False, f"{error.cause}: {error}")
+    except (TimeoutError, RPCError) as error:
+        return Finding(check, False, f"Unavailable: no answer ({error or CHECK_SECONDS})")
+
+
+async def _catalogue(settings: Settings) -> str:
+    catalogue = load_catalogue(settings.catalogue)
+    return f"version {catalogue.version}, {len(catalogue.products.products)} products"
+
+
+async def _ledger(settings: Settings) -> str:
+    database = Database.open(settings.ledger_url)
+    try:
+        revision = await asyncio.to_thread(current, settings.ledger_url)
+    finally:
+        await database.close()
+    if revision != head():
+        raise Misconfigured(
+            f"its tables are at {revision or 'nothing'}, {head()} is needed; "
+            "start a worker once, which brings them up to date"
+        )
+    return f"answers, tables at {revision}"
+
+
+async def _vendor(connection: Connection) -> str:
+    adapter = connect_vendor(connection)
+    try:
+        return await adapter.check()
+    finally:
+        await adapter.aclose()
+
+
+async def _search_attributes(client: Client) -> str:
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    known = await client.operator_service.list_search_attributes(request)
+    missing = [name for name in SEARCH_ATTRIBUTES if name not in known.custom_attributes]
+    if missing:
+        flags = " ".join(f"--name {name} --type {SEARCH_ATTRIBUTES[name]}" for name in missing)
+        raise Misconfigured(
+            f"{', '.join(missing)} missing, and processes would hang; "
+            f"run: temporal operator search-attribute create {flags}"
+        )
+    return "registered"
+
+
+async def _pollers(client: Client, queue: str) -> str:
+    kind = "WORKFLOW" if queue == PROCESS_QUEUE else "ACTIVITY"
+    described = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.Value(f"TASK_QUEUE_TYPE_{kind}"),
+        )
+    )
+    if not described.pollers:
+        raise Unavailable(f"nobody serves the queue {queue}; start `tieline worker`")
+    return f"{len(described.pollers)} pollers"

@@ -1,0 +1,113 @@
+"""`tieline simulate`: the five vendors on loopback, with the settings to reach them."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from canonical.errors import Misconfigured
+from governance.catalogue import load_catalogue
+from simulators.salesforce import ExportError
+from simulators.serve import serving
+from tieline.cli.output import err, out
+from tieline.cli.signals import until_stopped
+from tieline.rehearsal.configuration import rehearsal_toml
+from tieline.rehearsal.credentials import make_credentials
+from tieline.rehearsal.vendors import VENDORS, make_simulators
+
+FOLDER = Path(".tieline/rehearsal")
+PORT_FIRST = 9101
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Example: tieline simulate --crm-export ./export --write-config tieline.toml"
+    )(simulate)
+
+
+def simulate(
+    folder: Annotated[
+        Path, typer.Option(help="Where the throw-away credentials are kept.")
+    ] = FOLDER,
+    crm_export: Annotated[
+        Path | None, typer.Option(help="A Salesforce data export (folder of CSV files) to load.")
+    ] = None,
+    latency_ms: Annotated[float, typer.Option(help="Added to every vendor call.", min=0)] = 0.0,
+    ports: Annotated[
+        str,
+        typer.Option(help=f"Five loopback ports, for {', '.join(VENDORS)} (0: a free one)."),
+    ] = ",".join(str(PORT_FIRST + n) for n in range(len(VENDORS))),
+    callout_url: Annotated[
+        str, typer.Option(help="Where the CRM posts its closed-won callouts.")
+    ] = "http://127.0.0.1:8088/webhooks/crm",
+    catalogue: Annotated[
+        Path | None, typer.Option(help="The catalogue whose products the vendors know.")
+    ] = None,
+    write_config: Annotated[
+        Path | None, typer.Option(help="Write a tieline.toml that reaches these simulators.")
+    ] = None,
+) -> None:
+    """Serve stand-ins of Salesforce, Stripe, NetSuite, Zendesk and Gainsight until Ctrl-C.
+
+    Each has control routes under /_sim: state, log, faults, latency, reset.
+    """
+    asyncio.run(
+        _simulate(folder, crm_export, latency_ms, ports, callout_url, catalogue, write_config)
+    )
+
+
+async def _simulate(
+    folder: Path,
+    crm_export: Path | None,
+    latency_ms: float,
+    ports: str,
+    callout_url: str,
+    catalogue_folder: Path | None,
+    write_config: Path | None,
+) -> None:
+    catalogue = load_catalogue(catalogue_folder)
+    credentials = make_credentials(folder)
+    try:
+        simulators = make_simulators(
+            credentials,
+            catalogue,
+            latency_seconds=latency_ms / 1000,
+            callout_url=callout_url,
+            crm_export=crm_export,
+        )
+    except ExportError as error:
+        raise Misconfigured(f"--crm-export: {error}", about="crm-export") from error
+    async with serving(simulators, _by_vendor(ports)) as urls:
+        for vendor, url in urls.items():
+            out.print(f"{vendor:<11} {url}   control: {url}/_sim/state")
+        if write_config is not None:
+            write_config.write_text(
+                rehearsal_toml(
+                    credentials,
+                    catalogue,
+                    urls,
+                    ledger_url=f"sqlite:///{folder.resolve() / 'ledger.db'}",
+                    temporal_address="127.0.0.1:7233",
+                    ui_url="http://127.0.0.1:8233",
+                    webhooks_port=8088,
+                    catalogue_folder=catalogue_folder,
+                )
+            )
+            out.print(f"settings    {write_config}")
+        err.print("Ctrl-C stops the simulators.", style="dim")
+        await until_stopped()
+
+
+def _by_vendor(ports: str) -> dict[str, int]:
+    try:
+        numbers = [int(port) for port in ports.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(VENDORS) or not all(0 <= number < 65536 for number in numbers):
+        raise Misconfigured(
+            f"--ports: give {len(VENDORS)} port numbers separated by commas, for "
+            f"{', '.join(VENDORS)}"
+        )
+    return dict(zip(VENDORS, numbers, strict=True))
