@@ -24,7 +24,7 @@ def globex(**changes: Any) -> Account:
 
 
 def line(
-    code: str = "GTX-PRO", unit: str = "12000", quantity: int = 1, **changes: Any
+    code: str = "GTX-PRO", unit: str = "12000", quantity: Decimal | int = 1, **changes: Any
 ) -> OrderLine:
     """A line of a deal in dollars; its total is quantity times unit price."""
     stated: dict[str, Any] = {
@@ -32,7 +32,7 @@ def line(
         "product_code": code,
         "quantity": Decimal(quantity),
         "unit_price": usd(unit),
-        "total": usd(unit) * quantity,
+        "total": usd(unit) * int(quantity),
     }
     return OrderLine.model_validate(stated | changes)
 
