@@ -1,0 +1,238 @@
+"""Stripe as billing, against the simulated account over real HTTP."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.stripe import StripeBilling
+from canonical.connections import Connection, Environment
+from canonical.effects import Stamp
+from canonical.errors import (
+    Conflict,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    UnsupportedTerms,
+)
+from canonical.plan import OneTimeItem, Phase
+from canonical.ports import Booking
+from simulators.stripe import StripeSimulator
+from tests.adapters.contracts.billing import (
+    GLOBEX,
+    TODAY,
+    BillingPortContract,
+    ramp,
+    seats,
+    subscription,
+)
+from tests.adapters.contracts.port import stamp
+
+KEY = "sk_test_canary4711"
+
+
+class TestStripeBilling(BillingPortContract):
+    """The billing suite on Stripe."""
+
+    write_method = "POST"
+    write_path = "/v1/subscriptions$"
+
+    @pytest.fixture
+    def simulator(self) -> StripeSimulator:
+        return StripeSimulator(api_keys=(KEY,))
+
+    @pytest.fixture
+    def connection(self, url: str, monkeypatch: pytest.MonkeyPatch) -> Connection:
+        monkeypatch.setenv("STRIPE_KEY", KEY)
+        return Connection(
+            name="billing",
+            role="billing",
+            vendor="stripe",
+            base_url=url,
+            secrets={"api_key": "env:STRIPE_KEY"},
+        )
+
+    def adapter(self, connection: Connection) -> StripeBilling:
+        return StripeBilling.from_connection(connection)
+
+    def put_products(self, simulator: StripeSimulator) -> None:
+        simulator.products = [{"id": n, "name": n} for n in ("prod_basic", "prod_setup")]
+        simulator.reset()
+
+    async def test_a_stored_failure_is_overcome_under_a_second_key(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """Stripe replays a stored 500 for a day; absence is proven, then another key is used."""
+        await self.prepare(port)
+        token = stamp("deal/1").token
+        body = {"error": {"type": "api_error", "message": "An error occurred"}}
+        fail_once(simulator, token, body)
+        with pytest.raises(OutcomeUnknown):
+            await self.write(port)
+
+        ref = await self.write(port)
+
+        assert await self.probe(port) == ref
+        keys = [e["headers"].get("idempotency-key") for e in simulator.log if "idempotency-key" in
+                e["headers"] and e["path"] == "/v1/subscriptions"]  # fmt: skip
+        assert keys == [token, token, f"{token}_2"]
+
+    async def test_the_same_key_for_other_content_is_a_conflict(self, port: StripeBilling) -> None:
+        """A key that was used for another request is a fault of ours, not to be retried."""
+        await self.prepare(port)
+        await self.write(port)
+        other = subscription(Phase(starts_on=TODAY, months=12, items=[seats(13_000)]))
+
+        with pytest.raises(Conflict):
+            await port.create_subscription(other, self.customer.id, stamp("deal/1"))
+
+    async def test_a_wrong_tax_id_is_rejected_by_name(self, port: StripeBilling) -> None:
+        """A person has to correct the tax id at its source."""
+        wrong = GLOBEX.model_copy(update={"tax_id": "??"})
+
+        with pytest.raises(Rejected) as refused:
+            await port.put_customer(wrong, None, stamp("customer"))
+
+        assert refused.value.details["code"] == "tax_id_invalid"
+
+    async def test_a_customer_that_was_deleted_is_not_found(self, port: StripeBilling) -> None:
+        """An update of a customer who is no more asks for a person."""
+        with pytest.raises(NotFound):
+            await port.put_customer(GLOBEX, "cus_gone", stamp("customer"))
+
+    async def test_requests_carry_version_key_and_stamp(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """What the vendor's record needs to be found again is on it (R144)."""
+        await self.prepare(port)
+        await self.write(port)
+
+        sent = next(e for e in simulator.log if e["path"] == "/v1/subscriptions")
+        assert sent["headers"]["stripe-version"] == "2026-10-28.endive"
+        assert sent["headers"]["idempotency-key"] == stamp("deal/1").token
+        (held,) = simulator.state()["subscriptions"]
+        assert held["metadata"]["tieline_key"] == "deal/1"
+        assert held["metadata"]["tieline_correlation"] == stamp().correlation_id
+        assert held["metadata"]["tieline_opportunity"] == subscription().opportunity_id
+
+    async def test_the_first_invoice_of_a_backdated_subscription_is_not_prorated(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """A contract that began forty days ago is billed for its whole first year."""
+        await self.prepare(port)
+        begun = Phase(starts_on=TODAY - timedelta(days=40), months=12, items=[seats(12_000)])
+
+        await port.create_subscription(subscription(begun), self.customer.id, stamp("deal/1"))
+
+        (invoice,) = simulator.state()["invoices"]
+        assert invoice["total"] == 120_000
+
+    async def test_a_released_schedule_still_counts_at_its_whole_value(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """A ramp stays a ramp in the books when somebody releases its schedule."""
+        await self.prepare(port)
+        spec = subscription(*ramp(TODAY))
+        ref = await port.create_subscription(spec, self.customer.id, stamp("deal/1"))
+
+        api = port._api
+        await api.post(f"/v1/subscription_schedules/{ref.detail['schedule']}/release", {})
+
+        (booking,) = [r async for r in port.records() if isinstance(r, Booking)]
+        assert (booking.id, booking.amount) == (ref.id, spec.total)
+        await port.cancel_subscription(ref, stamp("deal/1"))
+        assert await port.find_subscription(self.customer.id, stamp("deal/1")) is None
+
+    async def test_an_undo_that_never_was_done_is_not_found(self, port: StripeBilling) -> None:
+        """Cancelling what Stripe never had is worth a look."""
+        ref = (await port.put_customer(GLOBEX, None, stamp())).model_copy(update={"id": "sub_no"})
+
+        with pytest.raises(NotFound):
+            await port.cancel_subscription(ref, Stamp(key="k", token="", correlation_id="tl-1"))
+
+    async def test_many_charges_outgrow_one_metadata_value_but_not_the_subscription(
+        self, port: StripeBilling
+    ) -> None:
+        """Fifteen milestones are spread over several values and all counted."""
+        await self.prepare(port)
+        spec = subscription(
+            one_time=[
+                OneTimeItem(line_id=f"00k5g00000{n:05}AAA", product="prod_setup", quantity=1,
+                            unit_amount_minor=100 + n, milestone=f"Acceptance of site {n}")
+                for n in range(15)
+            ]
+        )  # fmt: skip
+
+        await port.create_subscription(spec, self.customer.id, stamp("deal/1"))
+
+        (booking,) = [r async for r in port.records() if isinstance(r, Booking)]
+        assert booking.amount == spec.total
+
+    async def test_more_than_twenty_items_are_refused_before_anything_is_sent(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """Stripe's own limit, in words a person can act on."""
+        phase = Phase(starts_on=TODAY, months=12, items=[seats(100 + n) for n in range(21)])
+
+        with pytest.raises(UnsupportedTerms):
+            await port.create_subscription(subscription(phase), "cus_1", stamp("deal/1"))
+
+        assert not simulator.log
+
+    async def test_the_key_appears_neither_in_logs_nor_in_errors(
+        self, port: StripeBilling, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Debug logging and refusals show no credential."""
+        caplog.set_level(logging.DEBUG)
+        await self.prepare(port)
+        with pytest.raises(NotFound) as refused:
+            await port.create_subscription(subscription(), "cus_none", stamp("deal/1"))
+
+        assert "vendor=stripe" in caplog.text
+        shown = caplog.text + str(refused.value) + str(refused.value.details)
+        assert "canary" not in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "environment", "fits"),
+    [
+        ("sk_test_1", Environment.TEST, True),
+        ("rk_live_1", Environment.LIVE, True),
+        ("sk_live_1", Environment.TEST, False),
+        ("rk_test_1", Environment.LIVE, False),
+    ],
+)
+async def test_a_live_key_opens_no_test_connection(
+    key: str, environment: Environment, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key's prefix and the connection's environment must agree, in both directions."""
+    monkeypatch.setenv("STRIPE_KEY", key)
+    connection = Connection(
+        name="billing",
+        role="billing",
+        vendor="stripe",
+        base_url="https://api.stripe.com",
+        environment=environment,
+        secrets={"api_key": "env:STRIPE_KEY"},
+    )
+
+    if fits:
+        await StripeBilling.from_connection(connection).aclose()
+    else:
+        with pytest.raises(Misconfigured) as refused:
+            StripeBilling.from_connection(connection)
+        assert key not in str(refused.value)
+
+
+def fail_once(simulator: StripeSimulator, token: str, body: dict[str, Any]) -> None:
+    """Make the account's execution under this key fail, so that the failure is stored."""
+    simulator.faults.arm(
+        kind="error_before", path="/v1/subscriptions$", method="POST", status=500, message="boom"
+    )
+
+
+def now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
