@@ -13,6 +13,7 @@ from canonical.desk import (
     CaseState,
     ExceptionCase,
     Failure,
+    ProcessRecord,
     Resolution,
     ResolutionOutcome,
 )
@@ -69,6 +70,7 @@ class ExceptionDesk(Standing):
         self.cases.pop(case.filed.case_id, None)
         if case.decision.action is not Action.CANCEL:
             self.enter(self._resumed())
+            await self.record_standing()
         return case.decision.action
 
     async def close_cases(self, reason: str) -> None:
@@ -84,6 +86,22 @@ class ExceptionDesk(Standing):
             )
             await self._record(case.decision, closed)
         self.cases.clear()
+
+    async def record_standing(self) -> None:
+        """Bring the ledger's row of this process up to date: what listings are made from."""
+        await note(
+            DeskActivities.record_process,
+            ProcessRecord(
+                process=self.ref,
+                business_id=self.business_id,
+                stage=self.stage,
+                account_id=self.account_id,
+                account_name=self.account_name,
+                legal_entity=self.legal_entity,
+                value=self.value,
+                reason=self.cancel_reason or "",
+            ),
+        )
 
     def _resumed(self) -> str:
         if self.cases:
@@ -113,7 +131,10 @@ class ExceptionDesk(Standing):
         filed: ExceptionCase = await note(DeskActivities.open_case, opening)
         case = Case(filed)
         self.cases[filed.case_id] = case
+        self.account_name = self.account_name or filed.account_name
+        self.value = self.value or filed.held
         self.enter("exception")
+        await self.record_standing()
         return case
 
     # Decisions -------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.desk import DeskActivities
-from canonical.desk import Action, ProcessRecord
+from canonical.desk import Action
 from canonical.messages import BusinessEvent
 from canonical.milestones import Milestone
 from canonical.requests import MilestoneReached
@@ -177,19 +177,7 @@ class Process(ExceptionDesk):
     async def _finish(self, stage: str) -> None:
         await self.close_cases(f"the process is {stage}")
         self.enter(stage)
-        await note(
-            DeskActivities.record_process,
-            ProcessRecord(
-                process=self.ref,
-                business_id=self.business_id,
-                stage=stage,
-                account_id=self.account_id,
-                account_name=self.account_name,
-                legal_entity=self.legal_entity,
-                value=self.value,
-                reason=self.cancel_reason or "",
-            ),
-        )
+        await self.record_standing()
 
 
 def _same(value: T) -> T:

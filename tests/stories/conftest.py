@@ -1,16 +1,14 @@
 """A Temporal server for each test process, and a fresh world for each story."""
 
-import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
-from canonical.visibility import SEARCH_ATTRIBUTES
 from tests.world import World, world
-from tieline.devserver import binary, dev_server
+from tieline.devserver import dev_server
 from tieline.rehearsal.credentials import Credentials, make_credentials
 from tieline.settings import Settings
 from tieline.temporal import plugin
@@ -22,7 +20,7 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
     return make_credentials(tmp_path_factory.mktemp("credentials"))
 
 
-@pytest.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The address of a real Temporal server, file-backed."""
     async with dev_server(tmp_path_factory.mktemp("temporal") / "temporal.db") as running:

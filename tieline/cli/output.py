@@ -1,6 +1,7 @@
 """What commands print: tables for people, JSON for scripts, errors on standard error."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,14 @@ import orjson
 import typer
 from pydantic import BaseModel
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from canonical.errors import Misconfigured, TielineError
@@ -84,3 +93,40 @@ def show(context: Context, value: Any, render: Callable[[], None]) -> None:
 def complain(error: TielineError) -> None:
     """One sentence on standard error."""
     err.print(f"[red]{error.cause}[/red]: {error}", soft_wrap=True)
+
+
+class Bar:
+    """A progress bar whose total may grow; silent where nobody watches."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+        self._total = 0
+
+    def grow(self, by: int) -> None:
+        """There is more to do."""
+        self._total += by
+        self._progress.update(self._task, total=self._total)
+
+    def advance(self, by: int = 1) -> None:
+        """Something was done."""
+        self._progress.advance(self._task, by)
+
+    def reach(self, done: int) -> None:
+        """So much is done now."""
+        self._progress.update(self._task, completed=done)
+
+
+@contextmanager
+def progress_bar(label: str, total: int = 0) -> Iterator[Bar]:
+    """A progress bar on standard error, gone when it is done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        bar = Bar(progress, progress.add_task(label, total=total or None))
+        bar.grow(total)
+        yield bar

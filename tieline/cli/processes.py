@@ -139,22 +139,32 @@ async def _overview(settings: Settings, stage: str, limit: int) -> dict[str, Any
     database = Database.open(settings.ledger_url)
     try:
         return {
-            "stages": await views.stage_counts(database),
-            "milestones": await views.milestone_funnel(database),
-            "processes": await views.list_processes(database, stage=stage, limit=limit),
+            "stages": await views.count_stages(database),
+            "milestones": await views.funnel(database),
+            "processes": await views.list_processes(database, stage=stage or None, limit=limit),
         }
     finally:
         await database.close()
 
 
 def _render_overview(overview: dict[str, Any]) -> None:
-    print_table(["stage", ">processes"], sorted(overview["stages"].items()), empty="No processes.")
-    print_table(["milestone", ">processes"], list(overview["milestones"].items()))
+    print_table(
+        ["process", "stage", ">count", ">value"],
+        [
+            (one.process, one.stage, one.count, ", ".join(map(str, one.value)))
+            for one in overview["stages"]
+        ],
+        empty="No process has been started.",
+    )
+    print_table(
+        ["milestone", ">processes"],
+        [(step.milestone.replace("_", " "), step.count) for step in overview["milestones"]],
+    )
     print_table(
         ["process", "account", ">value", "stage"],
         [
-            (p.process.workflow_id, p.account_name, p.value or "", p.stage)
-            for p in overview["processes"]
+            (one.process.workflow_id, one.account_name, one.value or "", one.stage)
+            for one in overview["processes"]
         ],
     )
 

@@ -67,6 +67,7 @@ def rehearsal_tables(
             "vendor": "gainsight",
             "base_url": urls["gainsight"],
             "secrets": {"access_key": f"file:{credentials.success_key}"},
+            "options": {"owner_email": "csm@rehearsal.example"},
         },
     }
 
