@@ -24,7 +24,7 @@ SELECT t.id AS id, t.externalid AS externalid, t.status AS status,
        t.foreigntotal AS foreigntotal, c.symbol AS currency
 FROM transaction t JOIN currency c ON c.id = t.currency
 WHERE t.type = 'SalesOrd' AND t.custbody_tieline_key IS NOT NULL
-  AND t.status NOT IN ('C', 'H')
+  AND t.status NOT IN ('C', 'H', 'SalesOrd:C', 'SalesOrd:H')
 ORDER BY t.id
 """
 

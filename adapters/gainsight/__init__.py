@@ -1,0 +1,5 @@
+"""Gainsight CS: companies and their onboardings."""
+
+from adapters.gainsight.success import GainsightSuccess
+
+__all__ = ["GainsightSuccess"]
