@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlmodel import Session
 
-from canonical.inbound import InboundEvent, PendingEvent, Refusal, StoredEvent
+from canonical.inbound import Backlog, InboundEvent, PendingEvent, Refusal, StoredEvent
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
 from ledger.models.inbox import inbox, refusal_counts, refusals
@@ -43,6 +43,11 @@ _COUNT_REFUSAL = Upsert(
     ).returning(refusal_counts.c.total),
 )
 _KEEP_REFUSAL = insert(refusals)
+_WAITING = select(func.count(), func.min(inbox.c.received_at)).where(inbox.c.state == "pending")
+_BACKLOG = select(
+    _WAITING.subquery(),
+    select(func.count()).where(inbox.c.state == "dead").scalar_subquery(),
+)
 _EVENT_FIELDS = [inbox.c[name] for name in PendingEvent.model_fields]
 
 
@@ -100,6 +105,15 @@ class Inbox:
         statement = select(inbox.c.state, func.count()).group_by(inbox.c.state)
         rows = await self._db.read(lambda s: s.connection().execute(statement).all())
         return {InboxState(state): number for state, number in rows}
+
+    async def backlog(self, now: datetime | None = None) -> Backlog:
+        """What waits: how many events, since when the oldest, and how many are set aside."""
+        moment = now or self._clock()
+        pending, oldest, dead = await self._db.read(
+            lambda s: s.connection().execute(_BACKLOG).one()
+        )
+        seconds = (moment - oldest).total_seconds() if oldest else 0.0
+        return Backlog(pending=pending, oldest_seconds=max(0.0, seconds), dead=dead)
 
     async def _settle(self, event_id: int, values: dict[str, Any]) -> None:
         await self._db.run(lambda s: s.connection().execute(_SETTLE, {"of_id": event_id} | values))
