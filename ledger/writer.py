@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from canonical.errors import Unavailable
@@ -29,6 +31,7 @@ class Writer:
         self._engine = engine
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
+        self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -54,11 +57,14 @@ class Writer:
             stopping = self._collect(batch)
             if batch:
                 self._commit(batch)
+        if self._connection is not None:
+            self._connection.close()
 
     def _collect(self, batch: list[Job]) -> bool:
         job = self._jobs.get()
         while job is not None:
-            batch.append(job)
+            if job[1].set_running_or_notify_cancel():
+                batch.append(job)
             if len(batch) == JOBS_PER_COMMIT_MAX:
                 return False
             try:
@@ -70,20 +76,33 @@ class Writer:
     def _commit(self, batch: list[Job]) -> None:
         settled: list[tuple[Job, Any, BaseException | None]] = []
         try:
-            with self._engine.connect() as connection:
-                if len(batch) == 1:
-                    settled.append((batch[0], _alone(connection, batch[0][0]), None))
-                else:
-                    with connection.begin():
-                        for job in batch:
-                            settled.append((job, *_with_savepoint(connection, job[0])))
+            connection = self._connected()
+            if len(batch) == 1:
+                settled.append((batch[0], _alone(connection, batch[0][0]), None))
+            else:
+                with connection.begin():
+                    for job in batch:
+                        settled.append((job, *_with_savepoint(connection, job[0])))
         except BaseException as error:
             settled = [(job, None, error) for job in batch]
+            self._reconnect()
         for (_, future), result, failure in settled:
             if failure is not None:
                 future.set_exception(failure)
             else:
                 future.set_result(result)
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _reconnect(self) -> None:
+        # Whatever state the failure left behind, the next transaction starts on a clean connection.
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):
+                self._connection.close()
+            self._connection = None
 
 
 def _alone(connection: Connection, work: Work) -> Any:

@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply."""
-    op.create_table(
+    head = op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     # The head is there from the start, so that writers always have a row to lock.
-    op.execute(f"INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '{'0' * 64}')")
+    op.bulk_insert(head, [{"id": 1, "seq": 0, "hash": "0" * 64}])
     op.create_table(
         "audit_rows",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
