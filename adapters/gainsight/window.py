@@ -5,7 +5,7 @@ from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from canonical.connections import Connection
-from canonical.errors import RateLimited
+from canonical.errors import Misconfigured, RateLimited
 
 CALLS_PER_MINUTE = 100
 
@@ -47,10 +47,12 @@ def window_of(connection: Connection) -> MinuteWindow:
     """The window of the connection's tenant in this event loop.
 
     Its size is the option `calls_per_minute` (100 by default), or less where the connection's own
-    limits say so.
+    limits say so; raises Misconfigured when the option is not a number.
     """
-    limit = int(connection.options.get("calls_per_minute", CALLS_PER_MINUTE))
-    calls = max(1, min(limit, int(connection.limits.requests_per_second * 60)))
+    stated = connection.options.get("calls_per_minute", str(CALLS_PER_MINUTE))
+    if not stated.isdecimal():
+        raise Misconfigured(f"calls_per_minute is {stated!r}", about=connection.name)
+    calls = max(1, min(int(stated), int(connection.limits.requests_per_second * 60)))
     windows = _windows.setdefault(asyncio.get_running_loop(), {})
     window = windows.setdefault(connection.quota, MinuteWindow(connection.quota, calls))
     window.calls_max = min(window.calls_max, calls)

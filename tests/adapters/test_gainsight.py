@@ -188,8 +188,19 @@ class TestGainsightSuccess(SuccessContract):
             await port.find_company(GLOBEX)
 
 
-class TestGainsightByOAuth(TokenContract, TestGainsightSuccess):
-    """The same by an M2M client, whose tokens expire."""
+class TestGainsightByOAuth(TokenContract):
+    """The other way in: an M2M client, whose tokens expire."""
+
+    write_path = TestGainsightSuccess.write_path
+    write_method = TestGainsightSuccess.write_method
+    url = SuccessContract.url
+    port = SuccessContract.port
+    simulator = TestGainsightSuccess.simulator
+    adapter = TestGainsightSuccess.adapter
+    arm = SuccessContract.arm
+    prepare = SuccessContract.prepare
+    company = SuccessContract.company
+    write = SuccessContract.write
 
     @pytest.fixture
     def connection(self, url: str, monkeypatch: pytest.MonkeyPatch) -> Connection:

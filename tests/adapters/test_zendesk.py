@@ -165,16 +165,25 @@ class TestZendeskSupport(TokenContract, SupportContract):
             self.adapter(connection.model_copy(update={"secrets": {}}))
 
 
-class TestZendeskWithALaggingIndex(TestZendeskSupport):
+class TestZendeskWithALaggingIndex:
     """Search answers from an index that is a minute behind."""
+
+    url = SupportContract.url
+    connection = TestZendeskSupport.connection
 
     @pytest.fixture
     def simulator(self) -> ZendeskSimulator:
-        return ZendeskSimulator(
-            oauth_clients={"tieline": "client-secret"},
-            api_tokens={EMAIL: "api-token"},
-            search_lag_seconds=60,
-        )
+        return ZendeskSimulator(oauth_clients={"tieline": "client-secret"}, search_lag_seconds=60)
+
+    async def test_what_was_just_written_is_found(self, connection: Connection) -> None:
+        """An undo that comes at once must not take a standing entitlement for none."""
+        port = ZendeskSupport.from_connection(connection)
+        written = await port.put_entitlement(GLOBEX_PREMIUM, ENTITLEMENT_STAMP)
+
+        found = await port.find_entitlement(GLOBEX_PREMIUM, ENTITLEMENT_STAMP)
+
+        assert found == written
+        await port.aclose()
 
 
 class TestZendeskWithoutOurFields:

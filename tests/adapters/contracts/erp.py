@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from canonical.effects import ExternalRef
+from canonical.errors import TielineError
 from canonical.money import Money
 from canonical.orders import Charge
 from canonical.plan import CustomerSpec, SalesOrderLine, SalesOrderSpec
@@ -160,7 +161,5 @@ class ErpContract(PortContract):
         self, port: ErpPort, order_id: str
     ) -> None:
         """What is not an id of the ERP is refused before anything is asked."""
-        from canonical.errors import TielineError
-
         with pytest.raises(TielineError):
             await port.revenue_schedule(order_id, "USD")
