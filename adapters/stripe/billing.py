@@ -1,7 +1,6 @@
 """Stripe in the role of billing."""
 
 from collections.abc import AsyncIterator
-from datetime import date
 from typing import Self
 
 from adapters.http import HttpClient, StaticAuth, require_environment, secret
@@ -11,6 +10,7 @@ from adapters.stripe.mapping import (
     ACCOUNT,
     KEY,
     OPPORTUNITY,
+    require_billable_start,
     schedule_minor,
     subscription_minor,
     to_stripe_customer,
@@ -82,11 +82,13 @@ class StripeBilling(BillingPort):
         self, spec: SubscriptionSpec, customer_id: str, stamp: Stamp
     ) -> ExternalRef:
         """A subscription for one phase that has begun, otherwise a schedule."""
+        today = self._client.clock().date()
+        require_billable_start(spec, today)
 
         async def probe() -> Record | None:
             return await self._standing(customer_id, stamp)
 
-        if self._scheduled(spec):
+        if len(spec.phases) > 1 or spec.phases[0].starts_on > today:
             params = to_stripe_schedule(spec, customer_id, stamp) | {"expand": PRICES}
             record = await self._api.create(SCHEDULES, params, stamp, probe)
         else:
@@ -164,10 +166,6 @@ class StripeBilling(BillingPort):
         if record is None:
             raise NotFound(f"Stripe has no {path}", about=ref.id)
         return record
-
-    def _scheduled(self, spec: SubscriptionSpec) -> bool:
-        today: date = self._client.clock().date()
-        return len(spec.phases) > 1 or spec.phases[0].starts_on > today
 
 
 def looks_live(key: str) -> bool | None:

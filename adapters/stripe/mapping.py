@@ -48,8 +48,8 @@ def to_stripe_customer(customer: CustomerSpec, stamp: Stamp, *, new: bool) -> Re
 def to_stripe_subscription(spec: SubscriptionSpec, customer_id: str, stamp: Stamp) -> Record:
     """Parameters of a subscription with one phase that begins today or has begun.
 
-    Backdating bills the periods that have begun since then in full (flexible billing mode); with
-    `proration_behavior=none` Stripe would leave them unbilled and the order short.
+    Stripe anchors the billing of a backdated subscription on the day it is made; without proration
+    it then charges whole intervals only, which add up to the order.
     """
     (phase,) = spec.phases
     return {
@@ -58,6 +58,7 @@ def to_stripe_subscription(spec: SubscriptionSpec, customer_id: str, stamp: Stam
         "collection_method": "send_invoice",
         "days_until_due": spec.days_until_due,
         "backdate_start_date": _timestamp(phase.starts_on),
+        "proration_behavior": "none",
         "items": _items(phase, spec.currency),
         "add_invoice_items": _invoice_items(spec),
         "metadata": to_stripe_metadata(spec, stamp),
@@ -81,9 +82,9 @@ def to_stripe_schedule(spec: SubscriptionSpec, customer_id: str, stamp: Stamp) -
         for phase in spec.phases
     ]
     phases[0]["add_invoice_items"] = _invoice_items(spec)
-    # Only the boundaries between phases are free of prorations; the first one is billed from its
-    # start, also when that has passed.
-    phases[0].pop("proration_behavior")
+    # Each further phase bills whole intervals from its own start, wherever the one before it was.
+    for phase in phases[1:]:
+        phase["billing_cycle_anchor"] = "phase_start"
     return {
         "customer": customer_id,
         "start_date": _timestamp(spec.phases[0].starts_on),
@@ -95,6 +96,25 @@ def to_stripe_schedule(spec: SubscriptionSpec, customer_id: str, stamp: Stamp) -
         "phases": phases,
         "metadata": metadata,
     }
+
+
+def require_billable_start(spec: SubscriptionSpec, today: date) -> None:
+    """Refuse a subscription whose first interval is over already: Stripe, asked not to prorate,
+    would leave it unbilled. Raises UnsupportedTerms."""
+    if not spec.phases or not all(phase.items for phase in spec.phases):
+        raise UnsupportedTerms(
+            "an order without recurring items makes no subscription", about=spec.opportunity_id
+        )
+    first = spec.phases[0]
+    start = first.starts_on
+    elapsed = (today.year - start.year) * 12 + today.month - start.month - (today.day < start.day)
+    interval = min(item.interval_months for item in first.items)
+    if elapsed >= interval:
+        raise UnsupportedTerms(
+            f"the subscription began on {start}, and its first {interval} months are over: "
+            "Stripe would not bill them",
+            about=spec.opportunity_id,
+        )
 
 
 def to_stripe_metadata(spec: SubscriptionSpec, stamp: Stamp) -> dict[str, str]:

@@ -1,8 +1,7 @@
 """Stripe as billing, against the simulated account over real HTTP."""
 
 import logging
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
@@ -67,8 +66,7 @@ class TestStripeBilling(BillingPortContract):
         """Stripe replays a stored 500 for a day; absence is proven, then another key is used."""
         await self.prepare(port)
         token = stamp("deal/1").token
-        body = {"error": {"type": "api_error", "message": "An error occurred"}}
-        fail_once(simulator, token, body)
+        self.arm(simulator, "error_before", status=500, code="api_error")
         with pytest.raises(OutcomeUnknown):
             await self.write(port)
 
@@ -170,6 +168,17 @@ class TestStripeBilling(BillingPortContract):
         (booking,) = [r async for r in port.records() if isinstance(r, Booking)]
         assert booking.amount == spec.total
 
+    async def test_a_start_that_would_leave_an_interval_unbilled_is_refused(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """A yearly contract that began thirteen months ago needs a person's decision."""
+        old = Phase(starts_on=TODAY - timedelta(days=400), months=24, items=[seats(12_000)])
+
+        with pytest.raises(UnsupportedTerms, match="would not bill"):
+            await port.create_subscription(subscription(old), "cus_1", stamp("deal/1"))
+
+        assert not simulator.log
+
     async def test_more_than_twenty_items_are_refused_before_anything_is_sent(
         self, port: StripeBilling, simulator: StripeSimulator
     ) -> None:
@@ -224,15 +233,3 @@ async def test_a_live_key_opens_no_test_connection(
         with pytest.raises(Misconfigured) as refused:
             StripeBilling.from_connection(connection)
         assert key not in str(refused.value)
-
-
-def fail_once(simulator: StripeSimulator, token: str, body: dict[str, Any]) -> None:
-    """Make the account's execution under this key fail, so that the failure is stored."""
-    simulator.faults.arm(
-        kind="error_before", path="/v1/subscriptions$", method="POST", status=500, message="boom"
-    )
-
-
-def now() -> datetime:
-    """The present moment."""
-    return datetime.now(UTC)
