@@ -63,7 +63,7 @@ class WebhookRefused(Exception):
 
 
 class Backlog(Fact):
-    """What waits in the inbox: how many events, since how long the oldest, and how many are dead."""
+    """What waits in the inbox: how many events, for how long the oldest, how many are set aside."""
 
     pending: int
     oldest_seconds: float = 0.0
