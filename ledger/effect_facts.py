@@ -112,7 +112,7 @@ class EffectFacts:
     @property
     def may_stand(self) -> bool:
         """Whether some attempt may have left a record that only a probe can rule out."""
-        return self.state is not EffectState.REFUTED or self.ever_unknown
+        return self.state is not EffectState.REFUTED or self.ever_unknown or not self.settled
 
 
 def settle(session: Session, effect: EffectFacts, **values: Any) -> bool:

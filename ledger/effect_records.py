@@ -117,19 +117,24 @@ def _insert(session: Session, wanted: EffectFacts, now: datetime) -> None:
 
 
 def _reopen(session: Session, found: EffectFacts, now: datetime) -> EffectFacts:
+    refuted = found.state is EffectState.REFUTED
     opened = replace(
         found,
+        state=EffectState.RESERVED if refuted else found.state,
         attempts=found.attempts + 1,
         settled=False,
         ever_unknown=found.ever_unknown or not found.settled,
     )
     values = {"attempts": opened.attempts, "settled": False, "ever_unknown": opened.ever_unknown}
-    settle(session, found, **values, updated_at=now)
+    settle(session, found, **values, state=opened.state.value, updated_at=now)
     return opened
 
 
 def adopt(session: Session, reservation: Reservation, now: datetime) -> EffectFacts:
-    """Reserve under a corrected request, once the earlier one provably does not stand."""
+    """Reserve under a corrected request, once the earlier one provably does not stand.
+
+    Raises Busy when a later attempt took over.
+    """
     effect, wanted = reservation.effect, reservation.wanted
     corrected = replace(
         effect,
@@ -139,7 +144,8 @@ def adopt(session: Session, reservation: Reservation, now: datetime) -> EffectFa
         process=wanted.process,
     )
     values = {"request": wanted.request, "request_digest": wanted.request_digest}
-    settle(session, effect, **values, state=EffectState.RESERVED.value, updated_at=now)
+    if not settle(session, effect, **values, state=EffectState.RESERVED.value, updated_at=now):
+        raise busy(effect.scope, 0.5)
     body = {"before": effect.request_digest, "after": wanted.request_digest}
     audit.append(session, wanted.process.workflow_id, "effect.corrected", effect.key, body, now)
     return corrected

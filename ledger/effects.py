@@ -131,7 +131,7 @@ class SqlEffects:
         except BaseException as error:
             # A probe that fails proves nothing: what was in doubt stays so, what was not is not.
             clean = before is not None and before.settled
-            state = before.state if before is not None and clean else EffectState.UNKNOWN
+            state = EffectState.RESERVED if clean else EffectState.UNKNOWN
             await self._fail(opened, state, _named(error), settled=clean)
             raise
 

