@@ -1,6 +1,7 @@
 """Support activities: provision an account's entitlement, and withdraw it."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -86,7 +87,12 @@ class SupportActivities:
             self._connection, ENTITLEMENT, _account(entitlement)
         )
         found = [EntitlementSpec.model_validate(effect.request) for effect in standing]
-        return [other for other in found if other.opportunity_id != entitlement.opportunity_id]
+        today = datetime.now(UTC).date()
+        return [
+            other
+            for other in found
+            if other.opportunity_id != entitlement.opportunity_id and other.ends_on >= today
+        ]
 
     def _key(self, entitlement: EntitlementSpec) -> str:
         return effect_key(self._connection, ENTITLEMENT, entitlement.opportunity_id)

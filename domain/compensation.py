@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from canonical.errors import CurrencyMismatch
 from canonical.ids import digest
 from canonical.messages import CompensationPlan, UndoLine
-from canonical.money import Money
 
 
 def compensation_plan(done: Sequence[UndoLine]) -> CompensationPlan:
@@ -19,7 +18,8 @@ def compensation_plan(done: Sequence[UndoLine]) -> CompensationPlan:
     currencies = sorted({amount.currency for amount in amounts})
     if len(currencies) > 1:
         raise CurrencyMismatch(f"the undo would release money in {' and '.join(currencies)}")
-    releases = Money.total(amounts, currencies[0]) if amounts else None
+    # Billing and ERP carry the same order: what is released is the order's value, once.
+    releases = max(amounts, key=lambda amount: amount.amount_minor, default=None)
     return CompensationPlan(
         lines=lines,
         releases=releases,

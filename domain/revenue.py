@@ -57,8 +57,8 @@ def _line(line: SalesOrderLine, order: SalesOrderSpec) -> RevenueLine:
 def differences(expected: Iterable[RevenueLine], actual: Iterable[RevenueLine]) -> list[Difference]:
     """Where two schedules disagree, by line and month.
 
-    Line totals and held status have to be equal; a month may differ by `ROUNDING_MINOR_MAX`, since
-    systems place the rounding rest in different months. A line of no amount may be absent.
+    Line totals and held status have to be equal; a month may differ by `ROUNDING_MINOR_MAX` and
+    the last by as many minor units as there are months, since systems round differently. A line of no amount may be absent.
     """
     wanted, found = _by_line(expected), _by_line(actual)
     return [
@@ -101,10 +101,13 @@ def _compared(
 
 
 def _months(line_id: str, wanted: dict[str, int], found: dict[str, int]) -> list[Difference]:
+    months = sorted(wanted.keys() | found.keys())
+    # A system that rounds each month by itself leaves the rests of all of them to the last.
+    allowed = dict.fromkeys(months, ROUNDING_MINOR_MAX) | {m: len(months) for m in months[-1:]}
     return [
         Difference(line_id, month, str(wanted.get(month, 0)), str(found.get(month, 0)))
-        for month in sorted(wanted.keys() | found.keys())
-        if abs(wanted.get(month, 0) - found.get(month, 0)) > ROUNDING_MINOR_MAX
+        for month in months
+        if abs(wanted.get(month, 0) - found.get(month, 0)) > allowed[month]
     ]
 
 

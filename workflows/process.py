@@ -150,9 +150,11 @@ class Process(ExceptionDesk):
         try:
             await self.fulfil()
             await asyncio.gather(*self._followers)
-        finally:
+        except (asyncio.CancelledError, ActivityError):
+            # Not `finally`: an evicted workflow is closed, and must not await anything then.
             for follower in self._followers:
                 await _ended(follower)
+            raise
 
     async def _compensate(self) -> None:
         """Undo in reverse; each undo is a step of its own and may itself need a person."""

@@ -114,7 +114,7 @@ class QuoteToCash(Process):
                 "cancel the subscription",
                 BillingActivities.cancel_subscription,
                 CancelSubscription(
-                    opportunity_id=self.business_id, account_id=self.plan.customer.account_id
+                    opportunity_id=self.business_id, account_id=self.plan.subscription.account_id
                 ),
                 releases=self.plan.total,
             ),

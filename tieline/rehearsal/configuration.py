@@ -67,7 +67,8 @@ def rehearsal_tables(
             "vendor": "gainsight",
             "base_url": urls["gainsight"],
             "secrets": {"access_key": f"file:{credentials.success_key}"},
-            "options": {"owner_email": "csm@rehearsal.example"},
+            # The simulator has no quota unless it is told to have one.
+            "options": {"owner_email": "csm@rehearsal.example", "calls_per_minute": "1000000"},
         },
     }
 
