@@ -1,68 +1,34 @@
-"""The one place where a vendor is asked something over HTTP, and the only import of httpx.
+"""Asking a vendor something: authorized, within the account's quota, judged by its error table.
 
 Nothing is retried here, except once with a new token: Temporal retries, and it knows what a lost
 answer means.
 """
 
-import asyncio
-import logging
-import re
-import ssl
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
-from importlib.metadata import version
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import httpx
 import orjson
-from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from adapters.http.answer import Answer
 from adapters.http.auth import Auth, utc_now
 from adapters.http.errors import ErrorTable, error_for
+from adapters.http.observation import observed
 from adapters.http.quota import quota_of
-from adapters.http.redaction import redact
-from canonical.connections import Connection, Environment
-from canonical.errors import (
-    Malformed,
-    Misconfigured,
-    OutcomeUnknown,
-    RateLimited,
-    TielineError,
-    Unavailable,
-)
-
-ANSWER_BYTES_MAX = 8 * 1024 * 1024
-CONNECT_SECONDS_MAX = 5.0
-# Below the idle time after which servers close (uvicorn: 5 s), so that a write seldom meets a
-# connection that is just being closed.
-KEEPALIVE_SECONDS = 4.0
-USER_AGENT = f"Tieline/{version('tieline')}"
+from adapters.http.transport import Transport, path_of
+from canonical.connections import Connection
+from canonical.errors import Malformed, RateLimited, TielineError
 
 Params = Mapping[str, str | int] | Sequence[tuple[str, str]]
 Form = Mapping[str, str] | Sequence[tuple[str, str]]
 
-_log = logging.getLogger("adapters.http")
-_tracer = trace.get_tracer("tieline.adapters.http")
-
-# httpx logs whole URLs and httpcore logs headers; ours is the one line a call.
-for _noisy in ("httpx", "httpcore"):
-    logging.getLogger(_noisy).setLevel(logging.WARNING)
-
-_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_ID_SEGMENT = re.compile(r"(?<=/)(?:\d+|eid:[^/]+|[^/]*%[^/]*|(?=[^/]*\d)[^/.]{9,})(?=/|$)")
-
 
 class HttpClient:
-    """Asks one connection of one vendor: authorized, within its quota, judged by its error table.
+    """Asks one connection of one vendor; raises only canonical errors.
 
-    Raises only canonical errors. `transport` and `clock` are for tests.
+    `base_url` may be moved by the vendor's token answer. `clock` is for tests.
     """
 
     def __init__(
@@ -71,7 +37,6 @@ class HttpClient:
         auth: Auth,
         errors: ErrorTable,
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.connection = connection
@@ -79,7 +44,7 @@ class HttpClient:
         self.errors = errors
         self.clock = clock
         self._auth = auth
-        self._http = _client(connection, transport)
+        self._transport = Transport(connection, errors.vendor)
 
     async def request(
         self,
@@ -105,24 +70,22 @@ class HttpClient:
         sent |= dict(headers or {})
 
         async def ask(proof: Mapping[str, str]) -> Answer:
-            url = self._url(path, authorized)
-            request = self._http.build_request(
-                method, url, params=_pairs(params), content=content, headers=sent | dict(proof)
+            request = self._transport.request(
+                method, self._url(path, authorized), _pairs(params), content, sent | dict(proof)
             )
-            return await self._exchange(request, write, correlation_id)
+            async with quota_of(self.connection).turn():
+                with observed(self.connection, method, path_of(request), correlation_id) as call:
+                    answer = await self._transport.send(request, write)
+                    call.status = answer.status
+                    return answer
 
         proof = await self._auth.headers(self) if authorized else {}
         answer = await ask(proof)
         if authorized and self._auth.rejected(answer, proof):
-            proof = await self._auth.headers(self)
-            answer = await ask(proof)
+            answer = await ask(await self._auth.headers(self))
         if answer.ok or answer.status in expect:
             return answer
         raise self.error_for(answer)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
 
     def error_for(self, answer: Answer) -> TielineError:
         """The canonical error of an answer, also of a failure inside a 200; the account pauses
@@ -132,127 +95,16 @@ class HttpClient:
             quota_of(self.connection).pause(error.retry_after_seconds)
         return error
 
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
     def _url(self, path: str, authorized: bool) -> str:
         if path.startswith("/"):
             return self.base_url + path
         if authorized and _origin(path) != _origin(self.base_url):
             raise Malformed(f"{self.errors.vendor} points to another host: {urlsplit(path).netloc}")
         return path
-
-    async def _exchange(self, request: httpx.Request, write: bool, correlation_id: str) -> Answer:
-        route = _route(_path(request))
-        attributes = {
-            "tieline.connection": self.connection.name,
-            "tieline.vendor": self.connection.vendor,
-            "tieline.correlation_id": correlation_id,
-            "http.request.method": request.method,
-            "url.template": route,
-            "server.address": request.url.host,
-        }
-        async with quota_of(self.connection).turn():
-            started = time.perf_counter()
-            status: int | str = "lost"
-            with _tracer.start_as_current_span(
-                f"{request.method} {route}", kind=SpanKind.CLIENT, attributes=attributes,
-                record_exception=False, set_status_on_exception=False,
-            ) as span:  # fmt: skip
-                try:
-                    answer = await self._answer(request, write)
-                    status = answer.status
-                    return answer
-                finally:
-                    _note(span, status)
-                    self._log_call(request.method, route, status, started, correlation_id)
-
-    def _log_call(
-        self, method: str, route: str, status: int | str, started: float, correlation_id: str
-    ) -> None:
-        if not _log.isEnabledFor(logging.DEBUG):
-            return
-        fields = {
-            "vendor": self.connection.vendor, "connection": self.connection.name,
-            "method": method, "route": route, "status": status,
-            "milliseconds": round((time.perf_counter() - started) * 1000, 1),
-            "correlation_id": correlation_id,
-        }  # fmt: skip
-        _log.debug(" ".join(f"{name}={value}" for name, value in fields.items()), extra=fields)
-
-    async def _answer(self, request: httpx.Request, write: bool) -> Answer:
-        try:
-            # httpx bounds each read, not the whole answer: a body in drips would never end.
-            async with asyncio.timeout(2 * self.connection.limits.timeout_seconds):
-                return await self._read(request, write)
-        except _NOTHING_SENT as error:
-            raise self._failed(Unavailable, request, error) from None
-        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
-            raise self._failed(Malformed, request, error) from None
-        except (httpx.RequestError, TimeoutError) as error:
-            raise self._failed(OutcomeUnknown if write else Unavailable, request, error) from None
-
-    def _failed(
-        self, kind: type[TielineError], request: httpx.Request, error: Exception
-    ) -> TielineError:
-        what = type(error).__name__
-        return kind(
-            f"{self.errors.vendor} {request.method} {redact(_path(request))}: {what}",
-            details={"vendor": self.errors.vendor, "error": what},
-        )
-
-    async def _read(self, request: httpx.Request, write: bool) -> Answer:
-        response = await self._http.send(request, stream=True)
-        try:
-            chunks: list[bytes] = []
-            size = 0
-            async for chunk in response.aiter_bytes():
-                size += len(chunk)
-                if size > ANSWER_BYTES_MAX:
-                    break
-                chunks.append(chunk)
-        finally:
-            await response.aclose()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        answer = Answer(
-            request.method, _path(request), response.status_code, headers, b"".join(chunks), write
-        )
-        if size > ANSWER_BYTES_MAX:
-            raise answer.unreadable(f"bigger than {ANSWER_BYTES_MAX} bytes")
-        return answer
-
-
-def _client(
-    connection: Connection, transport: httpx.AsyncBaseTransport | None
-) -> httpx.AsyncClient:
-    limits = connection.limits
-    if connection.environment is Environment.LIVE and connection.base_url.scheme != "https":
-        raise Misconfigured(f"connection {connection.name} is live and must use https")
-    return httpx.AsyncClient(
-        transport=transport,
-        verify=_tls(),
-        # Proxies of the environment are for the vendors, not for a simulator beside us.
-        trust_env=not _loopback(connection.base_url.host or ""),
-        timeout=httpx.Timeout(
-            limits.timeout_seconds, connect=min(CONNECT_SECONDS_MAX, limits.timeout_seconds)
-        ),
-        limits=httpx.Limits(
-            max_connections=limits.concurrent_requests,
-            max_keepalive_connections=limits.concurrent_requests,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-        ),
-        follow_redirects=False,
-        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-    )
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _encoded(json: Any, form: Form | None) -> tuple[bytes | None, dict[str, str]]:
@@ -263,10 +115,10 @@ def _encoded(json: Any, form: Form | None) -> tuple[bytes | None, dict[str, str]
     return None, {}
 
 
-def _pairs(params: Params | None) -> list[tuple[str, str | int | float | bool | None]] | None:
+def _pairs(params: Params | None) -> Sequence[tuple[str, str | int]] | None:
     if params is None:
         return None
-    return list(params.items() if isinstance(params, Mapping) else params)
+    return list(params.items()) if isinstance(params, Mapping) else list(params)
 
 
 def _number(value: Any) -> Any:
@@ -278,18 +130,3 @@ def _number(value: Any) -> Any:
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc
-
-
-def _path(request: httpx.Request) -> str:
-    return request.url.raw_path.partition(b"?")[0].decode("ascii")
-
-
-def _route(path: str) -> str:
-    return _ID_SEGMENT.sub("{id}", path)
-
-
-def _note(span: Span, status: int | str) -> None:
-    if isinstance(status, int):
-        span.set_attribute("http.response.status_code", status)
-    if not isinstance(status, int) or status >= 400:
-        span.set_status(StatusCode.ERROR)
