@@ -13,7 +13,8 @@ from simulators.kernel import Simulator
 
 def listening_socket(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
     """A bound socket; port 0 takes a free one. Raises OSError when the port is taken."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Named, since asyncio turns the Nagle delay off only for sockets that say they are TCP.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((host, port))
     return bound

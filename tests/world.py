@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,14 @@ from workers.composition import Composition, composition
 from workers.run import workers_of
 
 PATIENCE_SECONDS = 60.0
+
+# Each world has a CRM org of its own, so that worlds which share a server do not share deals.
+_orgs = count(1)
+
+
+def this_month() -> str:
+    """The first day of this month: a deal of that day is billed, whenever the tests run."""
+    return datetime.now(UTC).date().replace(day=1).isoformat()
 
 
 @dataclass
@@ -77,7 +87,7 @@ class World:
                 "AccountId": self.account(account),
                 "StageName": "Closed Won" if won else "Negotiation/Review",
                 "Amount": total,
-                "CloseDate": "2026-10-01",
+                "CloseDate": this_month(),
             }
             | fields,
         )
@@ -197,6 +207,10 @@ async def world(
     """A fresh world; the client's namespace may be shared, since deals have ids of their own."""
     catalogue_now = load_catalogue(catalogue)
     simulators = make_simulators(credentials, catalogue_now, latency_seconds=latency_seconds)
+    crm = simulators["salesforce"]
+    assert isinstance(crm, SalesforceSimulator)
+    crm.seed = next(_orgs)
+    crm.reset()
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(serving(simulators))
         config = folder / "tieline.toml"
