@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.context import current_process
 from canonical.desk import Attempt, CaseOpening, Desk, ExceptionCase, ProcessRecord
-from canonical.requests import MilestoneReached, RevisedFacts
+from canonical.requests import LateCase, MilestoneReached, RevisedFacts
 
 
 class DeskActivities:
@@ -21,9 +21,9 @@ class DeskActivities:
         return await self._desk.open_case(opening)
 
     @activity.defn(name="desk.escalate")
-    async def escalate(self, case_id: str) -> ExceptionCase:
-        """Hand a case that passed its deadline to the next owner."""
-        return await self._desk.escalate(case_id)
+    async def escalate(self, late: LateCase) -> ExceptionCase:
+        """Hand a case that passed its deadline to the next owner; the same level is made once."""
+        return await self._desk.escalate(late.case_id, late.level)
 
     @activity.defn(name="desk.revise")
     async def revise(self, revised: RevisedFacts) -> ExceptionCase:

@@ -72,6 +72,13 @@ class RevisedFacts(Fact):
     facts_digest: str
 
 
+class LateCase(Fact):
+    """A case that passed its deadline; `level` is the escalation now due, counted from 1."""
+
+    case_id: str
+    level: int
+
+
 class MilestoneReached(Fact):
     """A milestone that an event reported; `at` is when it happened, if the event says."""
 

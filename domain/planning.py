@@ -6,7 +6,7 @@ entity; terms; and last the connections.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import rfc8785
@@ -56,17 +56,19 @@ def plan_order(
     *,
     crm: str = "",
     amendment: OrderAmendment | None = None,
+    today: date | None = None,
 ) -> OrderPlan:
     """The only source of what the steps write, or the error that says why there is none.
 
-    `crm` names the connection that the deal came from. `facts_digest` is of the order as the CRM
+    `crm` names the connection that the deal came from; `today` bounds how far back a start that the
+    deal does not state may lie. `facts_digest` is of the order as the CRM
     states it, without the amendment. Raises InvalidOrder kinds and Misconfigured, each with
     details for the desk: the facts' digest, the money held, the account.
     """
     details = evidence(order)
     try:
         corrected = amended(order, amendment) if amendment else order
-        accepted = _accept(corrected, catalogue, connections, crm)
+        accepted = _accept(corrected, catalogue, connections, crm, today)
         return _plan(accepted, catalogue, details["facts_digest"])
     except TielineError as error:
         error.details = details | error.details
@@ -93,14 +95,18 @@ def evidence(order: CommercialOrder) -> dict[str, Any]:
 
 
 def _accept(
-    order: CommercialOrder, catalogue: Catalogue, connections: Iterable[Connection], crm: str
+    order: CommercialOrder,
+    catalogue: Catalogue,
+    connections: Iterable[Connection],
+    crm: str,
+    today: date | None,
 ) -> _Accepted:
     check_order(order)
     known = parties(order)
     lines = map_lines(order, catalogue.products)
     placed = place(known.bill_to, order.legal_entity, catalogue.regions)
     check_currency(placed.legal_entity, order.currency, catalogue.regions)
-    when = schedule(order, lines, catalogue.terms)
+    when = schedule(order, lines, catalogue.terms, today)
     tier, from_tier = support_tier(order, lines, catalogue.terms)
     served = route(connections, placed.legal_entity, crm)
     derivations = [*placed.derivations, *when.derivations, *from_tier]

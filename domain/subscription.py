@@ -1,7 +1,7 @@
 """Turns the recurring lines of an order into the phases of a subscription, sums preserved (R58)."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -47,9 +47,12 @@ class Schedule(NamedTuple):
         return max(segment.ends_on for segment in self.segments.values())
 
 
-def schedule(order: CommercialOrder, lines: Sequence[MappedLine], terms: Terms) -> Schedule:
+def schedule(
+    order: CommercialOrder, lines: Sequence[MappedLine], terms: Terms, today: date | None = None
+) -> Schedule:
     """The service segment of each recurring line: its own dates, else the order's, else the
-    catalogue's. Raises UnsupportedTerms for what cannot be billed as stated."""
+    catalogue's, which do not reach back further than it allows from `today`. Raises
+    UnsupportedTerms for what cannot be billed as stated."""
     recurring = [mapped.line for mapped in lines if mapped.charge is Charge.RECURRING]
     if not recurring:
         raise UnsupportedTerms(
@@ -59,8 +62,8 @@ def schedule(order: CommercialOrder, lines: Sequence[MappedLine], terms: Terms) 
     derived: list[Derivation] = []
     start, months = order.starts_on, order.term_months
     if start is None and not all(line.starts_on for line in recurring):
-        start = _default_start(order, terms)
-        derived.append(_by("starts_on", start.isoformat(), "terms.start"))
+        start, rule = _default_start(order, terms, today)
+        derived.append(_by("starts_on", start.isoformat(), rule))
     if months is None and not all(line.ends_on for line in recurring):
         months = terms.term_months
         derived.append(_by("term_months", str(months), "terms.term_months"))
@@ -71,13 +74,15 @@ def schedule(order: CommercialOrder, lines: Sequence[MappedLine], terms: Terms) 
     return Schedule(segments, derived)
 
 
-def _default_start(order: CommercialOrder, terms: Terms) -> date:
+def _default_start(order: CommercialOrder, terms: Terms, today: date | None) -> tuple[date, str]:
     if terms.start == "stated":
         raise UnsupportedTerms(
             f"{order.name!r} states no start date, and terms.toml asks for one",
             about=order.opportunity_id,
         )
-    return order.closed_on
+    if today is not None and order.closed_on < today - timedelta(days=terms.backdate_days_max):
+        return today, "terms.backdate_days_max"
+    return order.closed_on, "terms.start"
 
 
 def _segment(

@@ -48,6 +48,7 @@ class Terms(Section):
 
     term_months: int = Field(gt=0, le=120)
     start: Literal["close-date", "stated"]
+    backdate_days_max: int = Field(default=31, ge=0, le=366)
     default_net_days: int = Field(ge=0, le=365)
     net_days: dict[Key, int] = {}
     onboarding: OnboardingTerms

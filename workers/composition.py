@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from activities.desk import DeskActivities
@@ -62,6 +63,7 @@ class Composition:
             self.settings.connections.values(),
             crm=crm,
             amendment=amendment,
+            today=datetime.now(UTC).date(),
         )
 
 
@@ -88,7 +90,10 @@ async def composition(
             settings=settings,
             database=database,
             catalogue=catalogue,
-            effects=SqlEffects(database),
+            effects=SqlEffects(
+                database,
+                environments={c.name: c.environment for c in settings.connections.values()},
+            ),
             desk=SqlDesk(database, catalogue),
             adapters=adapters,
         )

@@ -20,7 +20,7 @@ from canonical.desk import (
 from canonical.messages import CancelRequest, CompensationPlan
 from canonical.milestones import Milestone
 from canonical.money import Money
-from canonical.requests import RevisedFacts
+from canonical.requests import LateCase, RevisedFacts
 from domain.compensation import compensation_plan
 from domain.resolution import judge
 from workflows.cases import CANCELLATION, Case, Review
@@ -65,7 +65,8 @@ class ExceptionDesk(Standing):
             try:
                 await workflow.wait_condition(lambda: case.decision is not None, timeout=patience)
             except TimeoutError:
-                case.filed = await note(DeskActivities.escalate, case.filed.case_id)
+                late = LateCase(case_id=case.filed.case_id, level=case.filed.escalations + 1)
+                case.filed = await note(DeskActivities.escalate, late)
                 self.show()
         self.cases.pop(case.filed.case_id, None)
         if case.decision.action is not Action.CANCEL:
