@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from canonical.desk import Action, ExceptionCase, Resolution, ResolutionOutcome
 from canonical.ids import PROCESS_QUEUE, quote_to_cash_id
@@ -61,6 +62,7 @@ class World:
     support: ZendeskSimulator
     success: GainsightSimulator
     accounts: dict[str, str] = field(default_factory=dict)
+    deals: list[str] = field(default_factory=list)
 
     def account(self, name: str, **fields: Any) -> str:
         """An account of the CRM; the same name is the same account."""
@@ -93,6 +95,7 @@ class World:
         )
         for row in rows:
             self.crm.add("OpportunityLineItem", OpportunityId=opportunity, **row)
+        self.deals.append(opportunity)
         return opportunity
 
     async def start(self, opportunity: str) -> Started:
@@ -153,6 +156,12 @@ class World:
         return await handle.execute_update(
             "resolve_exception", resolution, result_type=ResolutionOutcome
         )
+
+    async def abandon(self) -> None:
+        """End what still runs, or the next world's workers would go on with it."""
+        for opportunity in self.deals:
+            with contextlib.suppress(RPCError):
+                await self.process(opportunity).terminate("the story is over")
 
     def subscriptions(self, *statuses: str) -> list[dict[str, Any]]:
         """Billing's subscriptions, of these statuses or all."""
@@ -233,7 +242,9 @@ async def world(
         by_role = dict(
             zip(("crm", "billing", "erp", "support", "success"), simulators.values(), strict=True)
         )
-        yield World(settings=settings, config=config, client=client, house=house, **by_role)  # type: ignore[arg-type]
+        built = World(settings=settings, config=config, client=client, house=house, **by_role)  # type: ignore[arg-type]
+        stack.push_async_callback(built.abandon)
+        yield built
 
 
 @asynccontextmanager
