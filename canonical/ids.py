@@ -6,7 +6,6 @@ from typing import Any
 import rfc8785
 from pydantic import BaseModel
 
-
 # The task queue of every process's workflow tasks.
 PROCESS_QUEUE = "processes"
 

@@ -58,7 +58,8 @@ def differences(expected: Iterable[RevenueLine], actual: Iterable[RevenueLine]) 
     """Where two schedules disagree, by line and month.
 
     Line totals and held status have to be equal; a month may differ by `ROUNDING_MINOR_MAX` and
-    the last by as many minor units as there are months, since systems round differently. A line of no amount may be absent.
+    the last by as many minor units as there are months, since systems round differently. A line
+    of no amount may be absent.
     """
     wanted, found = _by_line(expected), _by_line(actual)
     return [

@@ -8,7 +8,7 @@ operators see come from `ExceptionDesk` and `Standing`.
 import asyncio
 import contextlib
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -120,7 +120,7 @@ class Process(ExceptionDesk):
         **options: Any,
     ) -> T:
         """A step that holds what awaits it, and that nobody may skip (R67)."""
-        result = await self.step(name, activity, request, gates=True, **options)
+        result: T | None = await self.step(name, activity, request, gates=True, **options)
         if result is None:
             raise RuntimeError(f"{name} holds other steps and cannot be skipped")
         return result
@@ -134,8 +134,9 @@ class Process(ExceptionDesk):
         await workflow.wait_condition(lambda: milestone in self.milestones)
 
     @workflow.signal
-    async def business_event(self, event: BusinessEvent) -> None:
+    async def business_event(self, *said: Any) -> None:
         """Something happened in a system: noted once, whatever the order or number of signals."""
+        event = _envelope(said)
         milestone = self.milestones_by_event.get(event.type)
         if milestone is None or not event.id or event.id in self._event_ids:
             return
@@ -180,6 +181,19 @@ class Process(ExceptionDesk):
         await self.close_cases(f"the process is {stage}")
         self.enter(stage)
         await self.record_standing()
+
+
+def _envelope(said: Sequence[Any]) -> BusinessEvent:
+    """The one argument of a signal; an empty envelope for whatever else was sent.
+
+    A signal cannot be refused, and a process that raised on one would be stuck on it for good.
+    """
+    try:
+        (body,) = said
+        return BusinessEvent.model_validate(body)
+    except ValueError as error:
+        workflow.logger.warning("an event that cannot be read was dropped: %s", error)
+        return BusinessEvent()
 
 
 def _same(value: T) -> T:

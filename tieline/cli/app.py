@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from canonical.errors import Misconfigured, TielineError
@@ -15,6 +14,7 @@ from tieline.cli.output import Context, complain
 
 EXIT_FAILED = 1
 EXIT_MISUSED = 2
+EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="tieline",
@@ -50,18 +50,13 @@ def options(
 
 def main() -> None:
     """Run a command; every error of ours is one sentence and a non-zero exit."""
-    code = 0
+    code: int | str | None = 0
     try:
-        code = app(standalone_mode=False) or 0
-    except click.ClickException as error:
-        error.show()
-        code = EXIT_MISUSED
-    except click.exceptions.Abort:
-        code = 130
-    except click.exceptions.Exit as error:
-        code = error.exit_code
+        app()
+    except SystemExit as ended:
+        code = ended.code
     except KeyboardInterrupt:
-        code = 130
+        code = EXIT_INTERRUPTED
     except TielineError as error:
         complain(error)
         code = EXIT_MISUSED if isinstance(error, Misconfigured) else EXIT_FAILED
@@ -70,4 +65,4 @@ def main() -> None:
     sys.stderr.flush()
     # A process that used Temporal's client may crash in its native threads while Python shuts down;
     # everything is flushed and closed by now.
-    os._exit(int(code))
+    os._exit(code if isinstance(code, int) else EXIT_FAILED if code else 0)

@@ -17,7 +17,7 @@ from tieline.rehearsal.credentials import make_credentials
 from tieline.rehearsal.vendors import VENDORS, make_simulators
 
 FOLDER = Path(".tieline/rehearsal")
-PORT_FIRST = 9101
+PORTS = "9101,9102,9103,9104,9105"
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +38,7 @@ def simulate(
     ports: Annotated[
         str,
         typer.Option(help=f"Five loopback ports, for {', '.join(VENDORS)} (0: a free one)."),
-    ] = ",".join(str(PORT_FIRST + n) for n in range(len(VENDORS))),
+    ] = PORTS,
     callout_url: Annotated[
         str, typer.Option(help="Where the CRM posts its closed-won callouts.")
     ] = "http://127.0.0.1:8088/webhooks/crm",

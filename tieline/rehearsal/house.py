@@ -40,18 +40,17 @@ class House:
 
     async def watch(self, until: Coroutine[Any, Any, None]) -> None:
         """Wait for `until`; raises Unavailable when a part ends by itself first."""
-        waiting = asyncio.ensure_future(until)
-        parts = {
+        waiting: asyncio.Future[Any] = asyncio.ensure_future(until)
+        parts: dict[asyncio.Future[Any], str] = {
             asyncio.ensure_future(process.wait()): name for name, process in self.children.items()
         }
-        done, _ = await asyncio.wait({waiting, *parts}, return_when=asyncio.FIRST_COMPLETED)
-        for task in [waiting, *parts]:
-            if task not in done:
-                task.cancel()
+        done, running = await asyncio.wait({waiting, *parts}, return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            task.cancel()
         if waiting in done:
             waiting.result()
             return
-        name = parts[next(iter(done))]
+        name = next(parts[task] for task in done)
         raise ended(name, self.children[name].returncode or 0, self.log(name))
 
 

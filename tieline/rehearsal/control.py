@@ -1,0 +1,47 @@
+"""The simulators' control routes, as a vendor's administrator (or a bad day) would use them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from canonical.errors import Unavailable
+
+TIMEOUT_SECONDS = 60.0
+
+
+class SimulatorControl:
+    """One simulator's `/_sim` routes."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()
+
+    async def state(self) -> dict[str, Any]:
+        """Everything that the simulator holds."""
+        found: dict[str, Any] = await self._call("GET", "state")
+        return found
+
+    async def arm(self, **fault: Any) -> None:
+        """Arm a fault (simulators.faults.Fault)."""
+        await self._call("POST", "faults", fault)
+
+    async def clear(self) -> None:
+        """Disarm every fault."""
+        await self._call("DELETE", "faults")
+
+    async def close(self, opportunities: Sequence[str]) -> int:
+        """Close deals as won, so that the CRM sends a signed callout each; how many arrived."""
+        answer = await self._call("POST", "close", {"opportunity_ids": list(opportunities)})
+        return int(answer["accepted"])
+
+    async def _call(self, method: str, route: str, body: Any = None) -> Any:
+        try:
+            answer = await self._client.request(method, f"/_sim/{route}", json=body)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise Unavailable(f"the simulator's {route} route failed: {error}") from error
+        return answer.json()
