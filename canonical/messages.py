@@ -1,9 +1,9 @@
 """What processes are started with, told and asked; every new field has a default."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from canonical.desk import ExceptionCase
 from canonical.ids import digest
@@ -36,7 +36,8 @@ class QuoteToCashResult(Fact):
 class BusinessEvent(Fact):
     """The one permissive envelope that events reach a process in; checked inside the workflow.
 
-    Every field has a default because a signal that cannot be decoded would be dropped silently.
+    Every field has a default because a signal that cannot be decoded would be dropped silently; a
+    time without an offset is taken as UTC.
     """
 
     version: int = 1
@@ -45,6 +46,11 @@ class BusinessEvent(Fact):
     subject: str = ""
     at: datetime | None = None
     body: dict[str, Any] = {}
+
+    @field_validator("at")
+    @classmethod
+    def _aware(cls, at: datetime | None) -> datetime | None:
+        return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 class UndoLine(Fact):

@@ -191,8 +191,8 @@ def _envelope(said: Sequence[Any]) -> BusinessEvent:
     try:
         (body,) = said
         return BusinessEvent.model_validate(body)
-    except ValueError as error:
-        workflow.logger.warning("an event that cannot be read was dropped: %s", error)
+    except ValueError:
+        workflow.logger.warning("an event that cannot be read was dropped")
         return BusinessEvent()
 
 

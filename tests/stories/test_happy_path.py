@@ -97,7 +97,7 @@ async def test_a_three_year_ramp_with_services_is_billed_and_booked_to_the_cent(
 async def test_two_deals_of_one_account_share_its_customer_and_its_best_entitlement(
     tieline: World,
 ) -> None:
-    """Hooli buys twice at the same moment: one customer a system, and the better support of both."""
+    """Hooli buys twice at once: one customer a system, and the better support of both deals."""
     start = date.fromisoformat(this_month())
     small = tieline.deal("Hooli", line("GTX-BASIC", "4000.00"), Term_Months__c=24)
     large = tieline.deal("Hooli", line("GTK-500", "50000.00"), Term_Months__c=12)
