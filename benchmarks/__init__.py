@@ -1,0 +1,1 @@
+"""Tieline beside the simplest thing that could work, measured."""

@@ -1,0 +1,142 @@
+"""Quote-to-cash as Tieline does it beside one activity a vendor call, measured in one run.
+
+Both run against the same Temporal server and the same simulated vendors, in turns, since a machine
+is never equally busy for long; ratios say more than absolute numbers.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.capacity import open_orders
+from benchmarks.critical_path import critical_path_ms
+from benchmarks.deals import write_export
+from benchmarks.intake import stored_per_second, stored_per_second_without_temporal
+from benchmarks.load import Variant, naive_variant, tieline_variant
+from benchmarks.report import Measured, rows_of, show
+from benchmarks.stand import Stand, peak_mb, standing
+from tieline.children import stop
+
+LATENCY_MS = 20
+WARM_UP = 10
+COUNTED = 5
+CHAINS = 11
+ROUNDS = 2
+EXAMPLES = """\
+examples:
+  uv run python benchmarks/quote_to_cash.py
+  uv run python benchmarks/quote_to_cash.py --orders 400 --in-flight 50
+  uv run python benchmarks/quote_to_cash.py --json > quote_to_cash.json
+"""
+
+
+class Deals:
+    """Hands out the export's deals, each once for each variant."""
+
+    def __init__(self, ids: list[str]) -> None:
+        self._ids = ids
+
+    def take(self, count: int) -> list[str]:
+        """The next ones."""
+        taken, self._ids = self._ids[:count], self._ids[count:]
+        return taken
+
+
+async def measure(options: argparse.Namespace, folder: Path) -> Measured:
+    """Run everything in this folder."""
+    needed = 2 * (WARM_UP + COUNTED + ROUNDS * (options.alone + options.orders))
+    ids = write_export(folder / "export", needed + CHAINS + options.open)
+    deals = Deals(ids)
+    progress("start")
+    async with standing(folder / "house", folder / "export", LATENCY_MS) as stand:
+        variants = (tieline_variant(stand), naive_variant(stand))
+        for variant in variants:
+            await variant.run(deals.take(WARM_UP), WARM_UP)
+        for number in range(ROUNDS):
+            progress(f"round {number + 1} of {ROUNDS}")
+            await _round(variants, deals, options)
+        progress("what an order takes, and the chain of calls alone")
+        for variant in variants:
+            await variant.count(stand, deals.take(COUNTED))
+        calls, chain_ms = await critical_path_ms(stand.house.settings, deals.take(CHAINS))
+        for variant in variants:
+            variant.peak_mb = peak_mb(variant.worker)
+        progress(f"{options.open} orders open")
+        capacity = await open_orders(stand, variants[0], deals.take(options.open))
+        progress(f"{options.events} webhooks, twice")
+        await stop(stand.house.children["worker"])
+        without, reachable = await _intake(stand, folder, options.events)
+        return Measured(*variants, calls, chain_ms, capacity, without, reachable, options.in_flight)
+
+
+def progress(step: str) -> None:
+    """Tell what is being measured, beside the figures."""
+    print(f"{time.strftime('%H:%M:%S')} {step}", file=sys.stderr, flush=True)
+
+
+async def _round(
+    variants: tuple[Variant, Variant], deals: Deals, options: argparse.Namespace
+) -> None:
+    for variant in variants:
+        variant.alone.add(await variant.run(deals.take(options.alone), 1))
+    for variant in variants:
+        variant.loaded.add(await variant.run(deals.take(options.orders), options.in_flight))
+
+
+async def _intake(stand: Stand, folder: Path, events: int) -> tuple[float, float]:
+    house = stand.house
+    secret = (house.config.parent / "credentials" / "webhook-secret").read_text()
+    without = await stored_per_second_without_temporal(
+        house.config, folder / "intake", secret, events
+    )
+    return without, await stored_per_second(house.webhooks_url, secret, events)
+
+
+async def _stoppable(measuring: Coroutine[Any, Any, Measured]) -> Measured:
+    """SIGTERM ends the child processes too."""
+    task = asyncio.ensure_future(measuring)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--orders", type=int, default=100, help="orders a round and variant, of two rounds")
+    add("--in-flight", type=int, default=30, help="how many of them at the same time")
+    add("--alone", type=int, default=15, help="orders a round and variant, one at a time")
+    add("--open", type=int, default=1000, help="orders open at once when memory is measured")
+    add("--events", type=int, default=1500, help="webhook events of each kind")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    options = arguments()
+    with tempfile.TemporaryDirectory(prefix="tieline-bench-") as folder:
+        found = asyncio.run(_stoppable(measure(options, Path(folder))))
+    title = (
+        f"Quote-to-cash of a new customer: {2 * options.orders} orders a variant, "
+        f"{options.in_flight} in flight, {LATENCY_MS} ms a vendor call"
+    )
+    show(rows_of(found), title, as_json=options.json)
+    sys.stdout.flush()
+    # Temporal's client may crash in its native threads while Python shuts down.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
