@@ -23,7 +23,7 @@ class DeskActivities:
     @activity.defn(name="desk.escalate")
     async def escalate(self, late: LateCase) -> ExceptionCase:
         """Hand a case that passed its deadline to the next owner; the same level is made once."""
-        return await self._desk.escalate(late.case_id, late.level)
+        return await self._desk.escalate(late.case_id, late.level, late.at)
 
     @activity.defn(name="desk.revise")
     async def revise(self, revised: RevisedFacts) -> ExceptionCase:

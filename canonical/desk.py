@@ -42,7 +42,11 @@ class Failure(Fact):
 
 
 class CaseOpening(Fact):
-    """What the workflow knows when a step fails for good; the desk adds owner, deadline, policy."""
+    """What the workflow knows when a step fails for good; the desk adds owner, deadline, policy.
+
+    `opened_at` is the process's own time, which the deadline counts from: the process is what waits
+    for it, and its clock may stand behind ours (a worker was down) or far ahead (a test).
+    """
 
     case_id: str
     process: ProcessRef
@@ -54,6 +58,7 @@ class CaseOpening(Fact):
     legal_entity: str = ""
     held: Money | None = None
     facts_digest: str = ""
+    opened_at: datetime | None = None
 
 
 class ExceptionCase(CaseOpening):
@@ -145,8 +150,10 @@ class Desk(Protocol):
         and policy."""
         ...
 
-    async def escalate(self, case_id: str, level: int | None = None) -> ExceptionCase:
-        """The deadline passed: hand the case to the next owner with a new deadline.
+    async def escalate(
+        self, case_id: str, level: int | None = None, at: datetime | None = None
+    ) -> ExceptionCase:
+        """The deadline passed: hand the case to the next owner with a new deadline, from `at` on.
 
         `level` is the escalation meant (`case.escalations + 1`); asking for one that was made
         already changes nothing, so that a repeated activity does not escalate twice."""

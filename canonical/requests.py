@@ -73,10 +73,12 @@ class RevisedFacts(Fact):
 
 
 class LateCase(Fact):
-    """A case that passed its deadline; `level` is the escalation now due, counted from 1."""
+    """A case that passed its deadline by the process's time `at`; `level` is the escalation now due,
+    counted from 1."""
 
     case_id: str
     level: int
+    at: datetime | None = None
 
 
 class MilestoneReached(Fact):

@@ -71,6 +71,7 @@ def from_row(row: RowMapping) -> FiledCase:
         legal_entity=row["legal_entity"],
         held=money(row["held_minor"], row["held_currency"]),
         facts_digest=row["facts_digest"],
+        opened_at=row["opened_at"],
         owner=row["owner"],
         deadline=row["deadline"],
         actions=[Action(action) for action in row["actions"]],
@@ -100,12 +101,12 @@ def required_case(session: Session, case_id: str) -> FiledCase:
     return filed
 
 
-def file_case(session: Session, case: ExceptionCase, now: datetime) -> bool:
+def file_case(session: Session, case: ExceptionCase) -> bool:
     """Insert a new case; False when another process filed it first."""
-    nested = {"process", "failure", "held", "deadline"}
+    nested = {"process", "failure", "held", "deadline", "opened_at"}
     row = case.model_dump(mode="json", exclude=nested)
     row |= case.process.model_dump() | case.failure.model_dump(mode="json")
-    row |= {"deadline": case.deadline, "opened_at": now, "state": CaseState.OPEN.value}
+    row |= {"deadline": case.deadline, "opened_at": case.opened_at, "state": CaseState.OPEN.value}
     row["held_minor"] = case.held.amount_minor if case.held else None
     row["held_currency"] = case.held.currency if case.held else None
     return _FILE.run(session, row).first() is not None

@@ -57,12 +57,14 @@ class SqlDesk:
         """File a case, or return the one filed under this id."""
         return await self._db.run(lambda s: self._open(s, opening))
 
-    async def escalate(self, case_id: str, level: int | None = None) -> ExceptionCase:
+    async def escalate(
+        self, case_id: str, level: int | None = None, at: datetime | None = None
+    ) -> ExceptionCase:
         """Hand the case to the next owner with a new deadline; a level once made stays as it is.
 
         Raises NotFound for an unknown case.
         """
-        return await self._db.run(lambda s: self._escalate(s, case_id, level))
+        return await self._db.run(lambda s: self._escalate(s, case_id, level, at))
 
     async def revise(self, case_id: str, facts_digest: str) -> ExceptionCase:
         """New facts: new evidence digest, and approvals given so far are void (R129)."""
@@ -104,21 +106,24 @@ class SqlDesk:
         if filed is not None:
             return filed.case
         policy, cause, step = self._policy, opening.failure.cause, opening.step
-        now = self._clock()
+        opened_at = opening.opened_at or self._clock()
+        facts = {name: getattr(opening, name) for name in CaseOpening.model_fields}
         case = ExceptionCase(
-            **{name: getattr(opening, name) for name in CaseOpening.model_fields},
+            **facts | {"opened_at": opened_at},
             owner=policy.owner_of(cause, step),
-            deadline=now + policy.deadline(cause, step, 0),
+            deadline=opened_at + policy.deadline(cause, step, 0),
             actions=policy.actions_for(cause, step, opening.gates),
             approvals_required=policy.approvals_required(opening.held),
             evidence_digest=evidence_digest(opening, opening.facts_digest),
         )
-        if not file_case(session, case, now):
+        if not file_case(session, case):
             return required_case(session, case.case_id).case
         self._audit(session, case, "case.opened", {"cause_key": case.failure.cause_key})
         return case
 
-    def _escalate(self, session: Session, case_id: str, level: int | None) -> ExceptionCase:
+    def _escalate(
+        self, session: Session, case_id: str, level: int | None, at: datetime | None
+    ) -> ExceptionCase:
         filed = required_case(session, case_id)
         case, cause = filed.case, filed.case.failure.cause
         wanted = case.escalations + 1 if level is None else level
@@ -126,7 +131,7 @@ class SqlDesk:
             return case
         changes = {
             "owner": self._policy.escalation_owner(cause, case.step, wanted),
-            "deadline": self._clock() + self._policy.deadline(cause, case.step, wanted),
+            "deadline": (at or self._clock()) + self._policy.deadline(cause, case.step, wanted),
             "escalations": wanted,
         }
         escalated = case.model_copy(update=changes)

@@ -65,7 +65,11 @@ class ExceptionDesk(Standing):
             try:
                 await workflow.wait_condition(lambda: case.decision is not None, timeout=patience)
             except TimeoutError:
-                late = LateCase(case_id=case.filed.case_id, level=case.filed.escalations + 1)
+                late = LateCase(
+                    case_id=case.filed.case_id,
+                    level=case.filed.escalations + 1,
+                    at=workflow.now(),
+                )
                 case.filed = await note(DeskActivities.escalate, late)
                 self.show()
         self.cases.pop(case.filed.case_id, None)
@@ -128,6 +132,7 @@ class ExceptionDesk(Standing):
             legal_entity=self.legal_entity,
             held=held,
             facts_digest=facts_digest,
+            opened_at=workflow.now(),
         )
         filed: ExceptionCase = await note(DeskActivities.open_case, opening)
         case = Case(filed)

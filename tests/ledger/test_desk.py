@@ -131,6 +131,21 @@ async def test_escalating_to_a_level_twice_changes_nothing(desk: SqlDesk, clock:
     assert (second.owner, second.escalations) == ("cfo", 2)
 
 
+async def test_deadlines_count_from_the_process_time_not_from_ours(
+    db: Database, desk: SqlDesk, clock: Clock
+) -> None:
+    """The process waits by its own clock, which may stand elsewhere than the ledger's."""
+    failed_at = clock.now + timedelta(days=40)
+    case = await desk.open_case(unmapped().model_copy(update={"opened_at": failed_at}))
+
+    late = await desk.escalate(case.case_id, level=1, at=case.deadline + timedelta(minutes=1))
+
+    assert case.deadline == failed_at + timedelta(hours=24)
+    assert late.deadline == case.deadline + timedelta(hours=12, minutes=1)
+    (filed,) = await list_cases(db)
+    assert (filed.case, filed.opened_at) == (late, failed_at)
+
+
 async def test_new_facts_void_the_approvals_given_so_far(db: Database, desk: SqlDesk) -> None:
     """The evidence digest changes and a case that awaited approval is open again."""
     case = await desk.open_case(unmapped())
