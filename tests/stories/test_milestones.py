@@ -1,43 +1,19 @@
 """Five milestones of an order: three of the process's own making, two that events report."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
-from temporalio.client import Client
 
 from canonical.ids import quote_to_cash_id
 from canonical.messages import BusinessEvent
 from canonical.milestones import Milestone
-from governance.catalogue import SHIPPED
 from ledger.views.processes import ReachedMilestone, milestones_of
 from tests.stories.evidence import calls
-from tests.world import World, eventually, world
-from tieline.rehearsal.credentials import Credentials
+from tests.world import World, eventually
 
 POSTED_AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 PAID_AT = datetime(2026, 12, 1, 16, 5, tzinfo=UTC)
 INVOICE = BusinessEvent(id="evt_invoice_1", type="invoice.posted", at=POSTED_AT)
 PAYMENT = BusinessEvent(id="evt_payment_1", type="payment.received", at=PAID_AT)
-
-
-@pytest.fixture
-async def patient(
-    tmp_path: Path, client: Client, server: str, credentials: Credentials
-) -> AsyncIterator[World]:
-    """A world whose catalogue calls an order complete only when it is paid."""
-    catalogue = tmp_path / "catalogue"
-    catalogue.mkdir()
-    policies = (SHIPPED / "policies.toml").read_text()
-    assert "await_payment = false" in policies
-    waits = policies.replace("await_payment = false", "await_payment = true")
-    (catalogue / "policies.toml").write_text(waits)
-    async with world(
-        tmp_path, client, credentials, temporal_address=server, catalogue=catalogue
-    ) as built:
-        yield built
 
 
 async def test_an_order_that_awaits_payment_reaches_five_milestones(patient: World) -> None:
