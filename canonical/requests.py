@@ -73,8 +73,8 @@ class RevisedFacts(Fact):
 
 
 class LateCase(Fact):
-    """A case that passed its deadline by the process's time `at`; `level` is the escalation now due,
-    counted from 1."""
+    """A case that passed its deadline; `level` is the escalation now due, counted from 1, and `at`
+    when that was by the process's clock."""
 
     case_id: str
     level: int
