@@ -9,7 +9,7 @@ from activities.context import current_process
 from canonical.desk import Desk, Failure, ProcessRecord
 from canonical.effects import Effect, Effects, ExternalRef, Stamp, Subject
 from canonical.errors import NeedsPerson
-from canonical.ids import digest, effect_key
+from canonical.ids import effect_key
 from canonical.milestones import Milestone
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
@@ -61,7 +61,7 @@ class CrmActivities:
             order = await self._port.fetch_order(request.opportunity_id)
         except NeedsPerson as error:
             return OrderReview(failure=_failure(error))
-        facts = digest(order)
+        facts = order.facts_digest()
         try:
             plan = self._plan(self._connection, order, request.amendment)
             return OrderReview(facts_digest=facts, plan=plan)

@@ -50,4 +50,9 @@ class _Inbound(ActivityInboundInterceptor):
         except TielineError as error:
             activity.logger.info("%s: %s", error.cause_key, error)
             # The chain of a wrapped client error may quote a request: it stays out of the history.
-            raise to_application_error(error) from None
+            failure = to_application_error(error)
+            if activity.info().is_local:
+                # Desk activities write to our own ledger: a process waits for it, and never ends
+                # because a table or a disk has to be repaired first.
+                failure = ApplicationError(str(error), type=error.cause)
+            raise failure from None

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from canonical.ids import digest
 from canonical.money import CurrencyCode, Money
 
 
@@ -79,6 +80,11 @@ class CommercialOrder(Fact):
     po_number: str = ""
     accounts: list[Account]
     lines: list[OrderLine]
+
+    def facts_digest(self) -> str:
+        """Identifies what the CRM states of the deal. Its change stamp does not count: any edit
+        moves it, our own write-back too, and approvals must only expire when facts change."""
+        return digest(self.model_dump(mode="json", exclude={"version"}))
 
 
 class OrderAmendment(Fact):

@@ -181,7 +181,8 @@ class OnboardingSpec(Fact):
 class OrderPlan(Fact):
     """A validated, mapped and routed order: the only source of what the steps write.
 
-    `facts_digest` identifies the CRM facts it was made from, `catalogue` the version of the maps.
+    `facts_digest` identifies the CRM facts it was made from, `catalogue` the version of the maps;
+    `patience_minutes` is how long each step's transient failures are retried before a person hears.
     """
 
     opportunity_id: str
@@ -200,6 +201,7 @@ class OrderPlan(Fact):
     onboarding: OnboardingSpec
     derivations: list[Derivation] = []
     await_payment: bool = False
+    patience_minutes: dict[str, int] = {}
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

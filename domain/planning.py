@@ -13,7 +13,6 @@ import rfc8785
 
 from canonical.connections import Connection
 from canonical.errors import TielineError, UnsupportedTerms
-from canonical.ids import digest
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import (
     CustomerSpec,
@@ -85,7 +84,7 @@ def evidence(order: CommercialOrder) -> dict[str, Any]:
         "order_name": order.name,
     }
     try:
-        return details | {"facts_digest": digest(order)}
+        return details | {"facts_digest": order.facts_digest()}
     except rfc8785.CanonicalizationError as error:
         raise UnsupportedTerms(
             f"{order.name!r} states a number that is too large to be kept exactly",
@@ -136,6 +135,9 @@ def _plan(accepted: _Accepted, catalogue: Catalogue, facts_digest: str) -> Order
         onboarding=_onboarding(accepted, catalogue),
         derivations=[*accepted.derivations, net_days],
         await_payment=catalogue.policies.await_payment,
+        patience_minutes={
+            name: step.patience_minutes for name, step in catalogue.policies.steps.items()
+        },
     )
 
 

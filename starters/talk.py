@@ -18,7 +18,8 @@ async def ask(handle: WorkflowHandle[Any, Any], query: str, kind: type[T]) -> T:
     """The answer to a query; raises NotFound without the process, Unavailable without a worker."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            return await handle.query(query, result_type=kind)
+            answer: T = await handle.query(query, result_type=kind)
+            return answer
     except WorkflowQueryFailedError as error:
         raise Rejected(f"{handle.id}: {error}", about=handle.id) from error
     except (RPCError, TimeoutError) as error:
@@ -29,7 +30,8 @@ async def tell(handle: WorkflowHandle[Any, Any], update: str, message: Fact, kin
     """The outcome of an update; raises Rejected when the process refuses the message."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            return await handle.execute_update(update, message, result_type=kind)
+            outcome: T = await handle.execute_update(update, message, result_type=kind)
+            return outcome
     except WorkflowUpdateFailedError as error:
         raise Rejected(f"{handle.id}: {error.cause}", about=handle.id) from error
     except (RPCError, TimeoutError) as error:

@@ -29,6 +29,7 @@ from workflows.steps import StepRecord, note
 
 ATTEMPTS_MAX = 200
 SOON = timedelta(seconds=1)
+PAST_RETURN = "an invoice is posted: credit it instead of cancelling the order"
 
 
 class ExceptionDesk(Standing):
@@ -63,7 +64,10 @@ class ExceptionDesk(Standing):
         while case.decision is None:
             patience = max(case.filed.deadline - workflow.now(), SOON)
             try:
-                await workflow.wait_condition(lambda: case.decision is not None, timeout=patience)
+                # The timeout of `wait_condition` itself swallows, on Python 3.11, a cancellation that
+                # comes together with the decision, and the story would never end.
+                async with asyncio.timeout(patience.total_seconds()):
+                    await workflow.wait_condition(lambda: case.decision is not None)
             except TimeoutError:
                 late = LateCase(
                     case_id=case.filed.case_id,
@@ -168,8 +172,11 @@ class ExceptionDesk(Standing):
 
     async def _judge(self, case: Case, resolution: Resolution) -> ResolutionOutcome:
         self._attempts += 1
-        if self.cancel_reason is not None and resolution.action is Action.CANCEL:
-            return _refused("the process is being cancelled", CaseState.OPEN)
+        if resolution.action is Action.CANCEL:
+            if self.cancel_reason is not None:
+                return _refused("the process is being cancelled", CaseState.OPEN)
+            if self._past_return():
+                return _refused(PAST_RETURN, CaseState.OPEN)
         review = Review(case.filed.facts_digest)
         if case.filed.step == CANCELLATION:
             review = Review(self.compensation().digest)
@@ -217,10 +224,13 @@ class ExceptionDesk(Standing):
     @workflow.query(name="compensation_plan")
     def compensation(self) -> CompensationPlan:
         """What a cancellation would undo now, in that order, with the money it releases (R68)."""
-        final = Milestone.INVOICE_POSTED in self.milestones
+        final = self._past_return()
         return compensation_plan(
             [step.line(point_of_no_return=final) for step in self.steps if step.to_undo]
         )
+
+    def _past_return(self) -> bool:
+        return Milestone.INVOICE_POSTED in self.milestones
 
     @workflow.update
     async def request_cancellation(self, request: CancelRequest) -> ResolutionOutcome:
@@ -254,8 +264,8 @@ class ExceptionDesk(Standing):
         plan = self.compensation()
         if self.cancel_reason is not None or self.stage in ("completed", "cancelled"):
             raise ValueError(f"the process is {self.stage} already")
-        if any(line.point_of_no_return for line in plan.lines):
-            raise ValueError("an invoice is posted: credit it instead of cancelling the order")
+        if self._past_return():
+            raise ValueError(PAST_RETURN)
         if request.plan_digest != plan.digest:
             raise ValueError("the plan has changed since it was shown: look at it again")
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -21,7 +22,7 @@ from canonical.messages import BusinessEvent
 from canonical.milestones import Milestone
 from canonical.requests import MilestoneReached
 from workflows.exceptions import ExceptionDesk
-from workflows.steps import StepRecord, Undo, attempt, failure_of, note
+from workflows.steps import PATIENCE, StepRecord, Undo, attempt, failure_of, note
 
 EVENT_IDS_MAX = 500
 
@@ -90,6 +91,7 @@ class Process(ExceptionDesk):
                     request(),
                     connection=record.connection,
                     gates=gates,
+                    patience=self.patience(name),
                     summary=summary,
                 )
             except ActivityError as error:
@@ -111,6 +113,13 @@ class Process(ExceptionDesk):
                 record.state = "skipped"
                 self.show()
                 return None
+
+    def patience(self, step: str) -> timedelta:
+        """How long a step's transient failures are retried before they become a case (R126)."""
+        return PATIENCE
+
+    async def compensated(self) -> None:
+        """What is left to tell once everything is undone."""
 
     async def gate(
         self,
@@ -163,6 +172,7 @@ class Process(ExceptionDesk):
         self.enter("cancelling")
         for record in [step for step in reversed(self.steps) if step.to_undo]:
             await self._undo(record)
+        await self.compensated()
         await self._finish("cancelled")
 
     async def _undo(self, record: StepRecord) -> None:

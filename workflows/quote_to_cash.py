@@ -1,6 +1,7 @@
 """Quote-to-cash: a closed-won deal becomes a subscription, a booked order and a served customer."""
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
 
@@ -28,6 +29,9 @@ from canonical.requests import (
 from workflows.cases import Review
 from workflows.process import Process
 from workflows.steps import Undo, attempt
+
+# A person waits for the answer.
+REVIEW_PATIENCE = timedelta(seconds=45)
 
 
 @workflow.defn(name="quote-to-cash")
@@ -73,7 +77,7 @@ class QuoteToCash(Process):
         )
         order = await self.book_order(subscription, customer)
         self.follow(self.start_onboarding())
-        await self.write_back("Active", subscription, order)
+        await self.write_back("Active", subscription.subscription_id, order.id)
         if self.plan.await_payment:
             await self.reached(Milestone.PAYMENT_MATCHED)
 
@@ -183,29 +187,29 @@ class QuoteToCash(Process):
             reference=lambda started: started.onboarding_id,
         )
 
-    async def write_back(
-        self, status: str, subscription: ActiveSubscription, order: ExternalRef
-    ) -> None:
-        """Tell the CRM which subscription and sales order the deal has become."""
-
-        def outcome(status: str) -> WriteBack:
-            return WriteBack(
-                opportunity_id=self.business_id,
-                status=status,
-                subscription_id=subscription.subscription_id,
-                sales_order_id=order.id,
-            )
-
+    async def write_back(self, status: str, subscription_id: str, sales_order_id: str) -> None:
+        """Tell the CRM what became of the deal (R144)."""
         await self.step(
             "write_back",
             CrmActivities.write_back,
-            lambda: outcome(status),
-            connection=lambda: self.start.crm,
-            undo=lambda: Undo(
-                "mark the deal as cancelled", CrmActivities.write_back, outcome("Cancelled")
+            lambda: WriteBack(
+                opportunity_id=self.business_id,
+                status=status,
+                subscription_id=subscription_id,
+                sales_order_id=sales_order_id,
             ),
+            connection=lambda: self.start.crm,
             reference=lambda ref: ref.id,
         )
+
+    async def compensated(self) -> None:
+        """Tell the CRM that the deal was cancelled, whatever it was told before (R68)."""
+        await self.write_back("Cancelled", "", "")
+
+    def patience(self, step: str) -> timedelta:
+        """As the catalogue had it when the order was accepted."""
+        minutes = self.accepted.patience_minutes if self.accepted else {}
+        return timedelta(minutes=minutes[step]) if step in minutes else super().patience(step)
 
     # What a person may correct ---------------------------------------------------------------
 
@@ -227,6 +231,7 @@ class QuoteToCash(Process):
             AcceptOrder(opportunity_id=self.business_id, amendment=amendment),
             connection=self.start.crm,
             gates=True,
+            patience=REVIEW_PATIENCE,
             summary="review the order",
         )
         if resolution.action is Action.AMEND and seen.failure is not None:

@@ -16,10 +16,8 @@ from canonical.messages import StepState, UndoLine
 from canonical.money import Money
 
 ATTEMPT_TIMEOUT = timedelta(seconds=90)
-# How long an outage may last before a person hears of it: longer than most outages, and for what
-# gates other work shorter than the 24 hours that a billing vendor remembers an idempotency key.
-GATE_PATIENCE = timedelta(hours=20)
-FOLLOW_PATIENCE = timedelta(days=7)
+# How long an outage may last before a person hears of it, where the catalogue does not say.
+PATIENCE = timedelta(hours=4)
 GATE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2,
@@ -31,7 +29,6 @@ FOLLOW_RETRY = RetryPolicy(
     maximum_interval=timedelta(hours=1),
 )
 LOCAL_TIMEOUT = timedelta(seconds=30)
-LOCAL_PATIENCE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -85,6 +82,7 @@ async def attempt(
     *,
     connection: str,
     gates: bool,
+    patience: timedelta,
     summary: str,
 ) -> Any:
     """Run a system activity on its connection's queue until it succeeds or patience ends."""
@@ -93,19 +91,21 @@ async def attempt(
         request,
         task_queue=task_queue(connection),
         start_to_close_timeout=ATTEMPT_TIMEOUT,
-        schedule_to_close_timeout=GATE_PATIENCE if gates else FOLLOW_PATIENCE,
+        schedule_to_close_timeout=patience,
         retry_policy=GATE_RETRY if gates else FOLLOW_RETRY,
         summary=summary,
     )
 
 
 async def note(activity: Callable[[Any, Any], Awaitable[Any]], request: Any) -> Any:
-    """Run a desk activity: local, since it only writes to our own ledger and may be repeated."""
+    """Run a desk activity, however long the ledger is away: there is no process without it.
+
+    Local, since it only writes to our own ledger and may be repeated.
+    """
     return await workflow.execute_local_activity_method(
         activity,
         request,
         start_to_close_timeout=LOCAL_TIMEOUT,
-        schedule_to_close_timeout=LOCAL_PATIENCE,
     )
 
 

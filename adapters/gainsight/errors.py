@@ -1,4 +1,4 @@
-"""How Gainsight says no (vendors.md A7): one envelope, at times inside a 200, at times in part."""
+"""How Gainsight says no: one envelope, at times inside a 200, at times in part."""
 
 import re
 from typing import Any

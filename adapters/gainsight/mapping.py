@@ -1,4 +1,4 @@
-"""Companies, people and onboardings in Gainsight's words, and back (vendors.md A7); pure."""
+"""Companies, people and onboardings in Gainsight's words, and back; pure."""
 
 from dataclasses import dataclass
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""The customer-success port over Gainsight CS (vendors.md A7).
+"""The customer-success port over Gainsight CS.
 
 Gainsight has no upsert for companies and no idempotency for calls to action: both are looked up by
 our key before they are created, and callers serialise writers by account.

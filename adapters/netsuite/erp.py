@@ -1,4 +1,4 @@
-"""The ERP port over NetSuite SuiteTalk REST (vendors.md A4).
+"""The ERP port over NetSuite SuiteTalk REST.
 
 Records are written by `PUT eid:…`, or `PATCH` on a known id: both leave the same end state however
 often they are sent, so that a lost answer is settled by sending again.

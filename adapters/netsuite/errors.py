@@ -1,4 +1,4 @@
-"""How NetSuite says no (vendors.md A4): its error body, the texts of USER_ERROR, and its codes."""
+"""How NetSuite says no: its error body, the texts of USER_ERROR, and its codes."""
 
 import re
 

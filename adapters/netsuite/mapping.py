@@ -1,4 +1,4 @@
-"""Our customers and sales orders in NetSuite's words, and back (vendors.md A4); pure.
+"""Our customers and sales orders in NetSuite's words, and back; pure.
 
 Amounts stay `Decimal` in major units here; `exact_json` writes them as JSON numbers.
 """

@@ -1,4 +1,4 @@
-"""How Salesforce is asked for an access token: JWT bearer or client credentials (vendors.md A1)."""
+"""How Salesforce is asked for an access token: JWT bearer or client credentials."""
 
 from datetime import timedelta
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""How Stripe says no (vendors.md A2, errors)."""
+"""How Stripe says no."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How Zendesk says no (vendors.md A3): an error word, a description and details by field."""
+"""How Zendesk says no: an error word, a description and details by field."""
 
 from typing import Any
 

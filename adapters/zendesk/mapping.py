@@ -1,4 +1,4 @@
-"""Entitlements in Zendesk's words, and back (vendors.md A3); pure."""
+"""Entitlements in Zendesk's words, and back; pure."""
 
 import re
 from typing import Any

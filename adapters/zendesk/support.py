@@ -1,4 +1,4 @@
-"""The support port over Zendesk organizations (vendors.md A3).
+"""The support port over Zendesk organizations.
 
 An entitlement is the organization's `support_tier` and `entitlement_end` with the tags that the SLA
 policies filter by, all in one write, so that half an entitlement never stands. Organizations are

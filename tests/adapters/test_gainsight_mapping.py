@@ -144,5 +144,5 @@ PARTIAL = {"success": [], "failure": [{"tl_1": "COCKPIT_6007: Invalid CTA gsid"}
     ],
 )
 def test_what_gainsight_refuses_has_one_meaning(refusal: Answer, error: type[TielineError]) -> None:
-    """The table of vendors.md A7, failures inside a 200 included."""
+    """The table of the vendor's documented errors, failures inside a 200 included."""
     assert type(error_for(refusal, GAINSIGHT_ERRORS)) is error

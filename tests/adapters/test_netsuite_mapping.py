@@ -282,7 +282,7 @@ def test_revenue_rows_become_lines_with_their_months() -> None:
 def test_what_netsuite_refuses_has_one_meaning(
     refusal: Answer, error: type[TielineError], about: str
 ) -> None:
-    """The table of vendors.md A4, with the texts that tell USER_ERRORs apart."""
+    """The table of the vendor's documented errors, with the texts that tell USER_ERRORs apart."""
     raised = error_for(refusal, NETSUITE_ERRORS)
 
     assert type(raised) is error

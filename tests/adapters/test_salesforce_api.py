@@ -108,7 +108,7 @@ async def test_a_record_that_is_not_there_is_none(api: SalesforceApi) -> None:
     ],
 )
 def test_an_error_code_means_one_error(status: int, code: str, error: type[TielineError]) -> None:
-    """The codes of the REST guide (vendors.md A1)."""
+    """The codes of the REST guide."""
     body = b'[{"message":"no","errorCode":"%s","fields":["Name"]}]' % code.encode()
 
     refused = error_for(Answer("PATCH", "/x", status, {}, body, True), ERRORS)

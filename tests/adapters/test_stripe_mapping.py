@@ -220,7 +220,7 @@ def test_a_keys_prefix_tells_its_environment(key: str, live: bool | None) -> Non
 def test_an_error_means_one_error(
     status: int, kind: str, code: str | None, error: type[TielineError]
 ) -> None:
-    """The cases of the vendor's error guide (vendors.md A2)."""
+    """The cases of the vendor's error guide."""
     shown = f'"code":"{code}",' if code else ""
     body = f'{{"error":{{"type":"{kind}",{shown}"message":"no","param":"customer"}}}}'.encode()
 

@@ -142,7 +142,7 @@ DUPLICATE = {
 def test_what_zendesk_refuses_has_one_meaning(
     status: int, body: Any, error: type[TielineError], about: str
 ) -> None:
-    """The table of vendors.md A3."""
+    """The table of the vendor's documented errors."""
     path = "/api/v2/organizations/create_or_update"
     refusal = Answer("POST", path, status, {}, orjson.dumps(body), write=True)
 

@@ -18,7 +18,6 @@ from canonical.errors import (
     UnroutedLegalEntity,
     UnsupportedTerms,
 )
-from canonical.ids import digest
 from canonical.money import Money
 from canonical.orders import Charge, CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
@@ -46,7 +45,7 @@ def test_a_one_year_deal_becomes_one_yearly_phase_and_one_sales_order_line() -> 
     assert (booked.item, booked.amount) == ("GTX-PRO", usd(24000))
     assert (booked.starts_on, booked.ends_on) == (date(2025, 3, 15), date(2026, 3, 14))
     assert plan.total == plan.subscription.total == plan.sales_order.total == usd(24000)
-    assert plan.facts_digest == digest(deal)
+    assert plan.facts_digest == deal.facts_digest()
     assert plan.catalogue == CATALOGUE.version
 
 
@@ -318,7 +317,7 @@ def test_an_amendment_is_checked_by_the_same_rules_and_leaves_the_facts_digest()
 
     assert plan.customer.country == "KR"
     assert plan.sales_order.lines[0].item == "GTX-PRO"
-    assert plan.facts_digest == digest(deal)
+    assert plan.facts_digest == deal.facts_digest()
     with pytest.raises(UnmappedProduct):
         planned(deal, amendment=OrderAmendment(products={"GTXPRO": "GTX-PROO"}))
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -50,6 +51,9 @@ def options(
 
 def main() -> None:
     """Run a command; every error of ours is one sentence and a non-zero exit."""
+    # SIGTERM unwinds like Ctrl-C, so that whoever ends us (a supervisor, a timeout) leaves nothing
+    # of ours behind.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     code: int | str | None = 0
     try:
         app()

@@ -124,10 +124,13 @@ async def _search_attributes(client: Client) -> str:
     known = await client.operator_service.list_search_attributes(request)
     missing = [name for name in SEARCH_ATTRIBUTES if name not in known.custom_attributes]
     if missing:
-        flags = " ".join(f"--name {name} --type {SEARCH_ATTRIBUTES[name]}" for name in missing)
+        commands = "; ".join(
+            f"temporal operator search-attribute create --name {name} "
+            f"--type {SEARCH_ATTRIBUTES[name]}"
+            for name in missing
+        )
         raise Misconfigured(
-            f"{', '.join(missing)} missing, and processes would hang; "
-            f"run: temporal operator search-attribute create {flags}"
+            f"{', '.join(missing)} missing, and processes would hang; run: {commands}"
         )
     return "registered"
 
