@@ -64,8 +64,8 @@ class ExceptionDesk(Standing):
         while case.decision is None:
             patience = max(case.filed.deadline - workflow.now(), SOON)
             try:
-                # The timeout of `wait_condition` itself swallows, on Python 3.11, a cancellation that
-                # comes together with the decision, and the story would never end.
+                # The timeout of `wait_condition` itself swallows, on Python 3.11, a cancellation
+                # that comes together with the decision: the story would never end.
                 async with asyncio.timeout(patience.total_seconds()):
                     await workflow.wait_condition(lambda: case.decision is not None)
             except TimeoutError:
@@ -183,14 +183,17 @@ class ExceptionDesk(Standing):
         elif resolution.action is not Action.RETRY:
             review = await self.review(resolution)
         if case.filed.facts_digest and review.facts_digest != case.filed.facts_digest:
-            revised = RevisedFacts(case_id=case.filed.case_id, facts_digest=review.facts_digest)
-            case.filed = await note(DeskActivities.revise, revised)
-            case.approvals.clear()
+            await self._revise(case, review.facts_digest)
             changed = "the facts have changed since the case was shown: look at it again"
             return _refused(changed, CaseState.OPEN)
         if review.refusal:
             return _refused(review.refusal, CaseState.OPEN)
         return judge(case.filed, case.approvals, resolution)
+
+    async def _revise(self, case: Case, facts_digest: str) -> None:
+        revised = RevisedFacts(case_id=case.filed.case_id, facts_digest=facts_digest)
+        case.filed = await note(DeskActivities.revise, revised)
+        case.approvals.clear()
 
     async def _record(self, resolution: Resolution, outcome: ResolutionOutcome) -> None:
         await note(
@@ -236,16 +239,9 @@ class ExceptionDesk(Standing):
     async def request_cancellation(self, request: CancelRequest) -> ResolutionOutcome:
         """Ask to cancel on the plan that was shown; large amounts need a second person."""
         async with self._turn:
-            plan = self.compensation()
-            failure = Failure(
-                cause="CancellationRequested",
-                cause_key="CancellationRequested",
-                message=request.reason or "cancellation requested",
-                details={"plan": [line.model_dump(mode="json") for line in plan.lines]},
-            )
-            case = await self._open(
-                CANCELLATION, failure, gates=False, held=plan.releases, facts_digest=plan.digest
-            )
+            if self.cancel_reason is not None:
+                return _refused("the process is being cancelled", CaseState.RESOLVED)
+            case = await self._cancellation_case(request, self.compensation())
             resolution = Resolution(
                 case_id=case.filed.case_id,
                 action=Action.CANCEL,
@@ -259,6 +255,23 @@ class ExceptionDesk(Standing):
                 self._take(case, resolution, outcome.state)
             return outcome
 
+    async def _cancellation_case(self, request: CancelRequest, plan: CompensationPlan) -> Case:
+        # A second person who asks for the same is the second approval, not a second case.
+        open_cases = [case for case in self.cases.values() if case.filed.step == CANCELLATION]
+        for case in open_cases:
+            if case.filed.facts_digest != plan.digest:
+                await self._revise(case, plan.digest)
+            return case
+        failure = Failure(
+            cause="CancellationRequested",
+            cause_key="CancellationRequested",
+            message=request.reason,
+            details={"plan": [line.model_dump(mode="json") for line in plan.lines]},
+        )
+        return await self._open(
+            CANCELLATION, failure, gates=False, held=plan.releases, facts_digest=plan.digest
+        )
+
     @request_cancellation.validator
     def _cancellable(self, request: CancelRequest) -> None:
         plan = self.compensation()
@@ -266,6 +279,8 @@ class ExceptionDesk(Standing):
             raise ValueError(f"the process is {self.stage} already")
         if self._past_return():
             raise ValueError(PAST_RETURN)
+        if not request.actor.strip() or not request.reason.strip():
+            raise ValueError("a cancellation needs a name and a reason")
         if request.plan_digest != plan.digest:
             raise ValueError("the plan has changed since it was shown: look at it again")
 
