@@ -12,7 +12,7 @@ from canonical.messages import CancelRequest, CompensationPlan
 from ledger.views.cases import CaseDetail, show_case
 from ledger.views.effects import effects_of
 from simulators.kernel import Simulator
-from tests.world import World
+from tests.world import World, eventually, line
 
 COUNTED_AS_ACTIONS = (
     "workflow_execution_started",
@@ -22,6 +22,7 @@ COUNTED_AS_ACTIONS = (
     "workflow_execution_update_accepted",
     "workflow_execution_signaled",
 )
+NOTHING = {"subscriptions": 0, "orders": 0, "entitlements": 0, "onboardings": 0}
 
 
 def correlation_of(deal: str) -> str:
@@ -55,6 +56,32 @@ async def ask_to_cancel(
     return await tieline.process(deal).execute_update(
         "request_cancellation", request, result_type=ResolutionOutcome
     )
+
+
+async def complete_but_for_payment(patient: World, account: str = "Globex") -> str:
+    """A deal that is done in every system, in a world that still waits for its payment."""
+    deal = patient.deal(account, line("GTX-PRO", "8400.00"))
+    await patient.start(deal)
+    await eventually(lambda: all_done(patient, deal))
+    return deal
+
+
+async def all_done(patient: World, deal: str) -> bool:
+    """Whether every step of a deal's process is done."""
+    states = {step.name: step.state for step in (await patient.progress(deal)).steps}
+    return len(states) == 7 and set(states.values()) == {"done"}
+
+
+def standing(tieline: World) -> dict[str, Any]:
+    """What a customer, an accountant and an agent would still see of the orders."""
+    organizations = tieline.support.state()["organizations"]
+    onboardings = tieline.success.state()["call_to_action"].values()
+    return {
+        "subscriptions": len(tieline.subscriptions("active")),
+        "orders": sum(not o["item"][0]["isClosed"] for o in tieline.sales_orders()),
+        "entitlements": sum(bool(o["organization_fields"]["support_tier"]) for o in organizations),
+        "onboardings": sum(not cta["IsClosed"] for cta in onboardings),
+    }
 
 
 def calls(vendor: Simulator, method: str = "*", path: str = "") -> list[dict[str, Any]]:
