@@ -49,12 +49,12 @@ def demo(
     customer success is down for one. Exits 0 when all five systems agree at the end.
     """
     shared = context_of(context)
-    report = asyncio.run(_demo(crm_export, keep))
+    report = asyncio.run(_demo(crm_export, keep, quiet=shared.as_json))
     if shared.as_json:
         print_json(report)
 
 
-async def _demo(crm_export: Path | None, keep: bool) -> dict[str, Any]:
+async def _demo(crm_export: Path | None, keep: bool, *, quiet: bool) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="tieline-demo-"))
     catalogue = folder / "catalogue"
     catalogue.mkdir()
@@ -70,10 +70,13 @@ async def _demo(crm_export: Path | None, keep: bool) -> dict[str, Any]:
         _say(f"Up in {time.monotonic() - began:.1f} s. Web UI: {playing.house.ui_url}")
         if crm_export is None:
             seen = await play(playing, _say)
-            _render(playing, seen)
+            if not quiet:
+                _render(playing, seen)
             report: dict[str, Any] = {"deals": len(playing.deals), "won": seen.won}
         else:
             outcome = await _rehearse(playing, catalogue)
+            if not quiet:
+                _render_outcome(outcome)
             report = vars(outcome)
         _say(f"\nDone in {time.monotonic() - began:.1f} s. State and logs: {folder}")
         if keep:
@@ -115,7 +118,7 @@ def _id(record: RecordSummary | None) -> str:
 
 
 def _status(record: RecordSummary | None) -> str:
-    return "-" if record is None else record.status or "yes"
+    return "-" if record is None else record.status or "none"
 
 
 async def _rehearse(playing: Stage, catalogue: Path) -> Outcome:
@@ -125,6 +128,10 @@ async def _rehearse(playing: Stage, catalogue: Path) -> Outcome:
         outcome = await play_export(playing, catalogue, _say, bar.reach)
     seconds = time.monotonic() - began
     _say(f"\n{outcome.deals} deals in {seconds:.0f} s, {outcome.deals / seconds:.1f} a second.")
+    return outcome
+
+
+def _render_outcome(outcome: Outcome) -> None:
     rows = [("CRM won", outcome.deals, _money(outcome.won))]
     rows += [
         (f"{role} booked", outcome.records[f"{role} {kind}"], _money(outcome.booked[role]))
@@ -137,7 +144,6 @@ async def _rehearse(playing: Stage, catalogue: Path) -> Outcome:
             f"still held: {group.cause_key}  {group.count}  {', '.join(map(str, group.held))}"
         )
     out.print(f"Nothing twice. Audit: {outcome.audit_rows} rows, unbroken.")
-    return outcome
 
 
 def _money(value: dict[str, Money]) -> str:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import typer
-from pydantic import BaseModel
+from pydantic_core import to_json
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -56,14 +55,7 @@ def context_of(context: typer.Context) -> Context:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2)
-    typer.echo(text.decode())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return str(value)
+    typer.echo(to_json(value, indent=2))
 
 
 def print_table(

@@ -9,7 +9,7 @@ from typing import Any
 
 from canonical.errors import Misconfigured, Unavailable
 from governance.catalogue import load_catalogue
-from tieline.children import child, ended, tieline_command
+from tieline.children import ended, spawn, stop, tieline_command
 from tieline.configure import load_settings
 from tieline.devserver import LOOPBACK, dev_server, free_port
 from tieline.rehearsal.configuration import rehearsal_toml
@@ -37,6 +37,10 @@ class House:
     def log(self, name: str) -> Path:
         """The log file of a part."""
         return self.logs / f"{name}.log"
+
+    async def stop(self) -> None:
+        """Stop every part at once, and wait for the last."""
+        await asyncio.gather(*(stop(process) for process in self.children.values()))
 
     async def watch(self, until: Coroutine[Any, Any, None]) -> None:
         """Wait for `until`; raises Unavailable when a part ends by itself first."""
@@ -91,11 +95,10 @@ async def house(
         commands = {"worker": ["worker"], "webhooks": ["webhooks"]}
         if simulate is not None:
             commands = {"simulate": simulate, **commands}
+        stack.push_async_callback(standing.stop)
         for name, arguments in commands.items():
             command = tieline_command(config, *arguments)
-            standing.children[name] = await stack.enter_async_context(
-                child(command, standing.log(name))
-            )
+            standing.children[name] = await spawn(command, standing.log(name))
         await _listening(standing, [settings.webhooks.port])
         yield standing
 
