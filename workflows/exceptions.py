@@ -28,6 +28,8 @@ from workflows.standing import Standing
 from workflows.steps import StepRecord, note
 
 ATTEMPTS_MAX = 200
+# A case forgotten for months must not fill the history: nobody is left to hear of it by then.
+ESCALATIONS_MAX = 30
 SOON = timedelta(seconds=1)
 PAST_RETURN = "an invoice is posted: credit it instead of cancelling the order"
 
@@ -62,11 +64,10 @@ class ExceptionDesk(Standing):
             facts_digest=str(failure.details.get("facts_digest", "")) or self.facts_digest,
         )
         while case.decision is None:
-            patience = max(case.filed.deadline - workflow.now(), SOON)
             try:
                 # The timeout of `wait_condition` itself swallows, on Python 3.11, a cancellation
                 # that comes together with the decision: the story would never end.
-                async with asyncio.timeout(patience.total_seconds()):
+                async with asyncio.timeout(_patience_seconds(case.filed)):
                     await workflow.wait_condition(lambda: case.decision is not None)
             except TimeoutError:
                 late = LateCase(
@@ -285,5 +286,12 @@ class ExceptionDesk(Standing):
             raise ValueError("the plan has changed since it was shown: look at it again")
 
 
-def _refused(outcome: str, state: CaseState) -> ResolutionOutcome:
-    return ResolutionOutcome(accepted=False, outcome=outcome, state=state)
+def _patience_seconds(case: ExceptionCase) -> float | None:
+    """How long until the case's owner is late; None once it was escalated for the last time."""
+    if case.escalations >= ESCALATIONS_MAX:
+        return None
+    return max(case.deadline - workflow.now(), SOON).total_seconds()
+
+
+def _refused(why: str, state: CaseState) -> ResolutionOutcome:
+    return ResolutionOutcome(accepted=False, outcome=f"refused: {why}", state=state)
