@@ -5,7 +5,6 @@ TLS or authorization, so never for production.
 """
 
 import asyncio
-import contextlib
 import shutil
 import socket
 import sys
@@ -20,6 +19,7 @@ from temporalio.service import RPCError
 
 from canonical.errors import Misconfigured, Unavailable
 from canonical.visibility import SEARCH_ATTRIBUTES
+from tieline.children import stop
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 30.0
@@ -109,7 +109,7 @@ async def dev_server(
         await _healthy(process, address, namespace, log)
         yield DevServer(address, ui_url, process.pid)
     finally:
-        await _stop(process)
+        await stop(process, STOP_SECONDS)
 
 
 def _start_arguments(database: Path, port: int, ui_port: int, namespace: str) -> list[str]:
@@ -151,16 +151,3 @@ async def _answers(client: Client) -> bool:
 def _ended(code: int, log: Path) -> str:
     tail = log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
     return f"the Temporal server ended with code {code}: {' '.join(tail.split())}"
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), STOP_SECONDS)
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()

@@ -14,6 +14,7 @@ from ledger.migrate import upgrade
 from starters.webhooks.serve import serve_webhooks
 from tieline.cli.output import Context, context_of, err, out
 from tieline.cli.signals import stop_event, until_stopped
+from tieline.rehearsal.demo import SAMPLE
 from tieline.rehearsal.house import house, rehearsal_house
 from tieline.settings import Settings
 from tieline.telemetry import set_up_logging, set_up_tracing
@@ -79,20 +80,23 @@ async def _webhooks(settings: Settings) -> None:
 def up(
     context: typer.Context,
     folder: Annotated[Path, typer.Option(help="Where state and logs are kept.")] = FOLDER,
+    crm_export: Annotated[
+        Path, typer.Option(help="The deals of a rehearsal: a Salesforce data export.")
+    ] = SAMPLE,
 ) -> None:
     """Run everything on this machine until Ctrl-C: Temporal, webhooks and a worker.
 
-    Without a tieline.toml the vendors are simulators too, so that there is something to talk to.
+    Without a tieline.toml the vendors are simulators too: close deals there by POST /_sim/close.
     """
-    asyncio.run(_up(context_of(context), folder))
+    asyncio.run(_up(context_of(context), folder, crm_export))
 
 
-async def _up(context: Context, folder: Path) -> None:
+async def _up(context: Context, folder: Path, crm_export: Path) -> None:
     settings = context.settings()
     running = (
         house(settings, context.file, folder)
         if settings.connections
-        else rehearsal_house(folder / "rehearsal")
+        else rehearsal_house(folder / "rehearsal", crm_export=crm_export)
     )
     async with running as standing:
         out.print(f"Temporal    {standing.temporal_address}   Web UI {standing.ui_url}")

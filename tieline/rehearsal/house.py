@@ -111,8 +111,14 @@ async def rehearsal_house(
     latency_ms: float = 0.0,
     catalogue: Path | None = None,
 ) -> AsyncIterator[House]:
-    """A house whose vendors are simulators; credentials, settings and state are in `folder`."""
+    """A house whose vendors are simulators; credentials, settings and state are in `folder`.
+
+    Simulators forget when they stop, so what an earlier rehearsal left in the ledger and in
+    Temporal is forgotten too.
+    """
     folder = folder.resolve()
+    for left in (*folder.glob("ledger.db*"), *folder.glob("temporal.db*")):
+        left.unlink()
     credentials = make_credentials(folder / "credentials")
     ports = {vendor: free_port() for vendor in VENDORS}
     urls = {vendor: f"http://{LOOPBACK}:{port}" for vendor, port in ports.items()}
