@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 from canonical.desk import Action, ExceptionCase, Resolution, ResolutionOutcome
 from canonical.ids import PROCESS_QUEUE, quote_to_cash_id
 from canonical.messages import Progress, QuoteToCashInput, QuoteToCashResult
-from governance.catalogue import load_catalogue
+from governance.catalogue import SHIPPED, load_catalogue
 from simulators.gainsight import GainsightSimulator
 from simulators.netsuite import NetSuiteSimulator
 from simulators.salesforce import SalesforceSimulator
@@ -254,6 +254,17 @@ async def working(client: Client, house: Composition, **options: Any) -> AsyncIt
         for worker in workers_of(client, house, list(house.settings.connections.values())):
             await stack.enter_async_context(worker)
         yield
+
+
+def awaiting_payment(folder: Path) -> Path:
+    """A catalogue that calls an order complete only when it is paid."""
+    catalogue = folder / "catalogue"
+    catalogue.mkdir()
+    policies = (SHIPPED / "policies.toml").read_text()
+    assert "await_payment = false" in policies
+    waits = policies.replace("await_payment = false", "await_payment = true")
+    (catalogue / "policies.toml").write_text(waits)
+    return catalogue
 
 
 def plugged(client_config: dict[str, Any], settings: Settings | None = None) -> dict[str, Any]:

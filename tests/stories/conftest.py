@@ -7,8 +7,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from governance.catalogue import SHIPPED
-from tests.world import World, world
+from tests.world import World, awaiting_payment, world
 from tieline.devserver import dev_server
 from tieline.rehearsal.credentials import Credentials, make_credentials
 from tieline.settings import Settings
@@ -48,12 +47,7 @@ async def patient(
     tmp_path: Path, client: Client, server: str, credentials: Credentials
 ) -> AsyncIterator[World]:
     """A world whose catalogue calls an order complete only when it is paid."""
-    catalogue = tmp_path / "catalogue"
-    catalogue.mkdir()
-    policies = (SHIPPED / "policies.toml").read_text()
-    assert "await_payment = false" in policies
-    waits = policies.replace("await_payment = false", "await_payment = true")
-    (catalogue / "policies.toml").write_text(waits)
+    catalogue = awaiting_payment(tmp_path)
     async with world(
         tmp_path, client, credentials, temporal_address=server, catalogue=catalogue
     ) as built:
