@@ -10,6 +10,13 @@ from tests.stories.evidence import calls, effect_states, filed
 from tests.world import World, eventually, line
 
 ORDERS = "/record/v1/salesOrder"
+BROKEN_RULES: list[tuple[dict[str, object], str]] = [
+    ({"country": "Atlantis"}, "UnplacedCountry: the country 'Atlantis' cannot be placed"),
+    ({"legal_entity": "ZZ99"}, "UnroutedLegalEntity: there is no legal entity 'ZZ99'"),
+    ({"term_months": 7000}, "UnsupportedTerms: a term of 7000 months cannot be billed"),
+    ({"amount": "1.00"}, "not a correction of an order"),
+    ({}, "an amendment has to say what is corrected"),
+]
 
 
 async def _refused_for_its_country(tieline: World) -> tuple[str, ExceptionCase]:
@@ -70,29 +77,21 @@ async def test_an_amended_order_resumes_where_it_stopped(tieline: World) -> None
     assert len(calls(tieline.support, "POST")) == accepted_before == 1
 
 
-@pytest.mark.parametrize(
-    ("amendment", "refusal"),
-    [
-        ({"country": "Atlantis"}, "UnplacedCountry: the country 'Atlantis' cannot be placed"),
-        ({"legal_entity": "ZZ99"}, "UnroutedLegalEntity: there is no legal entity 'ZZ99'"),
-        ({"term_months": 7000}, "UnsupportedTerms: a term of 7000 months cannot be billed"),
-        ({"amount": "1.00"}, "not a correction of an order"),
-        ({}, "an amendment has to say what is corrected"),
-    ],
-)
 async def test_an_amendment_that_breaks_a_rule_is_refused_with_the_rule_it_breaks(
-    tieline: World, amendment: dict[str, object], refusal: str
+    tieline: World,
 ) -> None:
     """A correction is checked by the rules that check orders; the case stays as it was."""
     deal, case = await _refused_for_its_country(tieline)
 
-    outcome = await tieline.decide(case, Action.AMEND, amendment=amendment)
+    for amendment, refusal in BROKEN_RULES:
+        outcome = await tieline.decide(case, Action.AMEND, amendment=amendment)
+        assert not outcome.accepted
+        assert refusal in outcome.outcome
 
-    assert not outcome.accepted
-    assert refusal in outcome.outcome
     assert (await tieline.progress(deal)).cases[0].evidence_digest == case.evidence_digest
-    (attempt,) = (await filed(tieline, case.case_id)).attempts
-    assert (attempt.accepted, attempt.actor, attempt.amendment) == (False, "Ada", amendment)
+    attempts = (await filed(tieline, case.case_id)).attempts
+    assert [attempt.amendment for attempt in attempts] == [each for each, _ in BROKEN_RULES]
+    assert not any(attempt.accepted for attempt in attempts)
     assert not calls(tieline.erp, path=ORDERS)
 
 
