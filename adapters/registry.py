@@ -1,5 +1,6 @@
 """Which vendor's adapter plays which role, and how one is built from a connection."""
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol, Self
 
@@ -28,6 +29,25 @@ VENDORS: dict[tuple[Role, str], str] = {
     (Role.SUPPORT, "zendesk"): "adapters.zendesk:ZendeskSupport",
     (Role.SUCCESS, "gainsight"): "adapters.gainsight:GainsightSuccess",
 }
+
+
+# What a vendor's adapter makes of a deal's id as a person writes it: one form, None for no id.
+DEAL_IDS: dict[str, str] = {"salesforce": "adapters.salesforce.ids:id18"}
+
+
+def deal_id(connection: Connection, written: str) -> str:
+    """The one form of a deal's id, since a process is started once for its id as it is written.
+
+    Raises Misconfigured when the connection's vendor has no ids like it.
+    """
+    if connection.vendor not in DEAL_IDS:
+        return written
+    module, _, name = DEAL_IDS[connection.vendor].partition(":")
+    to_deal_id: Callable[[str], str | None] = getattr(import_module(module), name)
+    known = to_deal_id(written)
+    if known is None:
+        raise Misconfigured(f"{written!r} is no record id of {connection.vendor}", about=written)
+    return known
 
 
 def connect(connection: Connection) -> Adapter:

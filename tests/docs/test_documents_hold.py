@@ -75,6 +75,7 @@ def missing(words: list[str]) -> str:
             if word not in command.commands:
                 return word
             command = command.commands[word]
+            command = getattr(command, "loaded", command)
     return ""
 
 

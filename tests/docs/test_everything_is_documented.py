@@ -150,6 +150,7 @@ def test_every_setting_is_documented() -> None:
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The names of every command; groups are told by what they hold, whoever's class they are."""
+    command = getattr(command, "loaded", command)
     if not hasattr(command, "commands"):
         yield path
         return
@@ -167,6 +168,7 @@ def test_every_command_is_documented() -> None:
 
 def options(command: Any) -> Iterator[str]:
     """The long options of every command."""
+    command = getattr(command, "loaded", command)
     for parameter in command.params:
         yield from (option for option in parameter.opts if option.startswith("--"))
     for inner in getattr(command, "commands", {}).values():

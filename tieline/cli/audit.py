@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from canonical.errors import Misconfigured
 from ledger.audit import AuditReport, Checkpoint, export, verify, verify_file
@@ -94,4 +95,5 @@ def _render(report: AuditReport) -> None:
     if report.ok:
         out.print(f"{report.rows} rows, unbroken.")
     else:
-        out.print(f"[red]Broken at row {report.first_bad_seq}[/red]: {report.reason}")
+        broken = (f"Broken at row {report.first_bad_seq}", "red")
+        out.print(Text.assemble(broken, f": {report.reason}"))

@@ -13,7 +13,8 @@ from canonical.connections import Role
 from canonical.money import Money
 from canonical.ports import RecordSummary
 from governance.catalogue import load_catalogue
-from tieline.cli.output import context_of, err, out, print_json, print_table, progress_bar
+from tieline.cli.bar import progress_bar
+from tieline.cli.output import context_of, err, out, print_json, print_table
 from tieline.cli.signals import until_stopped
 from tieline.rehearsal.backlog import Outcome, play_export
 from tieline.rehearsal.chapters import play
@@ -26,7 +27,9 @@ ID_SHOWN = 10
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Examples: tieline demo  |  tieline demo --crm-export ./export --keep")(demo)
+    app.command(epilog="Examples:\n\ntieline demo\n\ntieline demo --crm-export ./export --keep")(
+        demo
+    )
 
 
 def demo(
@@ -87,7 +90,7 @@ async def _demo(crm_export: Path | None, keep: bool, *, quiet: bool) -> dict[str
 
 
 def _say(text: str) -> None:
-    err.print(text, markup=False, soft_wrap=True)
+    err.print(text, soft_wrap=True)
 
 
 def _render(playing: Stage, seen: Survey) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import typer
+from rich.text import Text
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -53,7 +54,7 @@ def doctor(context: typer.Context) -> None:
 def _render(findings: list[Finding]) -> None:
     print_table(
         ["", "check", "finding"],
-        [("ok" if f.good else "[red]!![/red]", f.check, f.says) for f in findings],
+        [("ok" if f.good else Text("!!", "red"), f.check, f.says) for f in findings],
     )
     bad = sum(not finding.good for finding in findings)
     out.print(f"{bad} of {len(findings)} checks failed." if bad else "All is well.")

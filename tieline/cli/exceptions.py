@@ -1,11 +1,11 @@
 """`tieline exceptions`: what waits for a person, what it holds, and deciding it."""
 
 import asyncio
-import getpass
 from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.text import Text
 
 from canonical.desk import Action, CaseState, ExceptionCase
 from canonical.errors import Misconfigured, NotFound
@@ -13,11 +13,15 @@ from ledger.case_records import FiledCase
 from ledger.database import Database
 from ledger.views.cases import CaseDetail, CaseGroup, group_cases, list_cases, show_case
 from starters.decide import Decided, decide
-from tieline.cli.output import context_of, err, out, print_table, progress_bar, show
+from tieline.cli.actor import operator
+from tieline.cli.bar import progress_bar
+from tieline.cli.output import context_of, err, out, print_table, show
 from tieline.settings import Settings
 from tieline.temporal import connect
 
-exceptions_app = typer.Typer(help="The exception desk.", no_args_is_help=True)
+exceptions_app = typer.Typer(
+    help="List, show and decide what waits for a person.", no_args_is_help=True
+)
 CASES_MAX = 1000
 CAUSES_SHOWN = 50
 
@@ -95,7 +99,7 @@ def show_exception(
 
 def _render_detail(detail: CaseDetail) -> None:
     case = detail.case
-    out.print(f"[bold]{case.failure.cause_key}[/bold]  {detail.state}")
+    out.print(Text.assemble((case.failure.cause_key, "bold"), f"  {detail.state}"))
     out.print(case.failure.message)
     facts = {
         "account": f"{case.account_name} {case.account_id}",
@@ -110,7 +114,7 @@ def _render_detail(detail: CaseDetail) -> None:
     }
     print_table(["", ""], list(facts.items()))
     for name, value in case.failure.details.items():
-        out.print(f"  {name}: {value}", markup=False)
+        out.print(f"  {name}: {value}")
     print_table(
         ["when", "who", "decision", "outcome"],
         [(f"{a.at:%Y-%m-%d %H:%M}Z", a.actor, a.action, a.outcome) for a in detail.attempts],
@@ -120,15 +124,16 @@ def _render_detail(detail: CaseDetail) -> None:
 
 @exceptions_app.command(
     "resolve",
-    epilog="Examples: tieline exceptions resolve CASE --action retry  |  "
-    "tieline exceptions resolve --cause UnmappedProduct:GTXPRO --action retry  |  "
-    'tieline exceptions resolve CASE --action amend --amendment \'{"country": "South Korea"}\'',
+    epilog="Examples:\n\ntieline exceptions resolve CASE --action retry\n\n"
+    "tieline exceptions resolve --cause UnmappedProduct:GTXPRO --action retry\n\n"
+    "tieline exceptions resolve CASE --action amend --reason typo "
+    '--amendment \'{"country": "South Korea"}\'',
 )
 def resolve_exceptions(
     context: typer.Context,
     action: Annotated[Action, typer.Option(help="What is decided.")],
     case_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[CASE]...", help="Cases by id.")
+        list[str] | None, typer.Argument(metavar="CASE", help="Cases by id.")
     ] = None,
     cause: Annotated[str, typer.Option(help="All open cases of one cause.")] = "",
     reason: Annotated[str, typer.Option(help="Why; needed unless the action is retry.")] = "",
@@ -146,13 +151,15 @@ def resolve_exceptions(
             case_ids or [],
             cause,
             action,
-            actor=by or getpass.getuser(),
+            actor=by or operator(),
             reason=reason,
             amendment=corrections,
         )
     )
+    if not decided:
+        raise NotFound(f"there is no open case of the cause {cause}; `tieline exceptions list`")
     show(shared, decided, lambda: _render_decided(decided))
-    if not decided or not all(one.accepted for one in decided):
+    if not all(one.accepted for one in decided):
         raise typer.Exit(1)
 
 
@@ -169,7 +176,8 @@ def _json(text: str) -> dict[str, Any]:
 def _render_decided(decided: list[Decided]) -> None:
     refused = [one for one in decided if not one.accepted]
     for one in refused[:CAUSES_SHOWN]:
-        err.print(f"[red]refused[/red] {one.case_id}: {one.outcome}", soft_wrap=True)
+        line = Text.assemble(("refused", "red"), f" {one.case_id}: {one.outcome}")
+        err.print(line, soft_wrap=True)
     if len(decided) == 1 and not refused:
         out.print(decided[0].outcome)
     else:

@@ -1,30 +1,41 @@
 """What commands print: tables for people, JSON for scripts, errors on standard error."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+import orjson
 import typer
-from pydantic_core import to_json
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
+from rich.text import Text
 
-from canonical.errors import Misconfigured, TielineError
-from tieline.configure import load_settings
-from tieline.settings import Settings, settings_file
+from canonical.errors import Misconfigured
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from tieline.settings import Settings
+
+# Wide enough for a row, so that what is piped into another program has an id on one line.
+PIPED_COLUMNS = 400
+
+
+def _console(stream: TextIO, *, stderr: bool = False) -> Console:
+    """Prints what it is given: brackets and colons in data are data, not styles."""
+    piped = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=PIPED_COLUMNS if piped else None,
+    )
+
+
+out = _console(sys.stdout)
+err = _console(sys.stderr, stderr=True)
 
 
 @dataclass
@@ -37,13 +48,18 @@ class Context:
     @property
     def file(self) -> Path:
         """The settings file in force; raises Misconfigured when there is none."""
+        from tieline.settings import settings_file
+
         found = settings_file(self.config)
         if found is None:
             raise Misconfigured("there is no tieline.toml here; name one with --config")
         return found
 
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The settings of this call; raises Misconfigured."""
+        # Imported late, since help and the simulators need no settings.
+        from tieline.configure import load_settings
+
         return load_settings(self.config)
 
 
@@ -55,7 +71,16 @@ def context_of(context: typer.Context) -> Context:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    typer.echo(to_json(value, indent=2))
+    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2)
+    typer.echo(text.decode())
+
+
+def _plain(value: Any) -> Any:
+    from pydantic import BaseModel
+
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return str(value)
 
 
 def print_table(
@@ -70,7 +95,7 @@ def print_table(
         right = column.startswith(">")
         table.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
     out.print(table)
 
 
@@ -82,43 +107,6 @@ def show(context: Context, value: Any, render: Callable[[], None]) -> None:
         render()
 
 
-def complain(error: TielineError) -> None:
-    """One sentence on standard error."""
-    err.print(f"[red]{error.cause}[/red]: {error}", soft_wrap=True)
-
-
-class Bar:
-    """A progress bar whose total may grow; silent where nobody watches."""
-
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress = progress
-        self._task = task
-        self._total = 0
-
-    def grow(self, by: int) -> None:
-        """There is more to do."""
-        self._total += by
-        self._progress.update(self._task, total=self._total)
-
-    def advance(self, by: int = 1) -> None:
-        """Something was done."""
-        self._progress.advance(self._task, by)
-
-    def reach(self, done: int) -> None:
-        """So much is done now."""
-        self._progress.update(self._task, completed=done)
-
-
-@contextmanager
-def progress_bar(label: str, total: int = 0) -> Iterator[Bar]:
-    """A progress bar on standard error, gone when it is done."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=True) as progress:
-        bar = Bar(progress, progress.add_task(label, total=total or None))
-        bar.grow(total)
-        yield bar
+def complain(cause: str, sentence: str) -> None:
+    """What is true and why, as one sentence on standard error."""
+    err.print(Text.assemble((cause, "red"), f": {sentence}"), soft_wrap=True)

@@ -1,13 +1,14 @@
 """`tieline start`, `progress` and `cancel`: one process, by its business."""
 
 import asyncio
-import getpass
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHandle
 
-from canonical.connections import Role
+from adapters.registry import deal_id
+from canonical.connections import Connection, Role
 from canonical.desk import ResolutionOutcome
 from canonical.errors import Misconfigured
 from canonical.ids import PROCESS_QUEUE, quote_to_cash_id
@@ -16,6 +17,7 @@ from ledger.database import Database
 from ledger.views import processes as views
 from starters.launch import Started, start_process
 from starters.talk import ask, tell
+from tieline.cli.actor import operator
 from tieline.cli.output import context_of, out, print_table, show
 from tieline.settings import Settings
 from tieline.temporal import connect
@@ -27,9 +29,13 @@ Actor = Annotated[str, typer.Option("--by", help="Who decides (default: the user
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(start_app, name="start")
-    app.command(epilog="Example: tieline progress quote-to-cash/crm/0065g000KlPpzeOAIR")(progress)
     app.command(
-        epilog="Example: tieline cancel quote-to-cash/crm/0065g000KlPpzeOAIR --reason duplicate"
+        epilog="Examples:\n\ntieline progress quote-to-cash/crm/0065g000KlPpzeOAIR\n\n"
+        "tieline progress --stage exception"
+    )(progress)
+    app.command(
+        epilog="Examples:\n\ntieline cancel quote-to-cash/crm/0065g000KlPpzeOAIR\n\n"
+        "tieline cancel quote-to-cash/crm/0065g000KlPpzeOAIR --plan DIGEST --reason duplicate"
     )(cancel)
 
 
@@ -40,14 +46,16 @@ def register(app: typer.Typer) -> None:
 def start_quote_to_cash(
     context: typer.Context,
     opportunity: Annotated[
-        list[str], typer.Option(help="The CRM's 18-character id; repeat for several.")
+        list[str], typer.Option(help="The CRM's id of the deal; repeat for several.")
     ],
     crm: Annotated[str, typer.Option(help="The CRM connection (default: the only one).")] = "",
 ) -> None:
     """Start quote-to-cash for closed-won opportunities; a second start changes nothing."""
     shared = context_of(context)
     settings = shared.settings()
-    started = asyncio.run(_start(settings, crm or only_crm(settings), opportunity))
+    source = crm_connection(settings, crm)
+    deals = [deal_id(source, written) for written in opportunity]
+    started = asyncio.run(_start(settings, source.name, deals))
 
     def render() -> None:
         for one in started:
@@ -56,14 +64,17 @@ def start_quote_to_cash(
     show(shared, [vars(one) for one in started], render)
 
 
-def only_crm(settings: Settings) -> str:
-    """The name of the CRM connection; raises Misconfigured unless there is exactly one."""
-    names = [connection.name for connection in settings.connections_of(Role.CRM)]
-    if len(names) != 1:
-        raise Misconfigured(
-            f"name the CRM connection with --crm; there are {', '.join(names) or 'none'}"
-        )
-    return names[0]
+def crm_connection(settings: Settings, name: str = "") -> Connection:
+    """The CRM connection of this name, or the only one; raises Misconfigured."""
+    known = {connection.name: connection for connection in settings.connections_of(Role.CRM)}
+    if not known:
+        raise Misconfigured("there is no CRM connection; add one to tieline.toml")
+    if not name and len(known) == 1:
+        return next(iter(known.values()))
+    if name not in known:
+        wrong = f"there is no CRM connection {name}" if name else "there are several CRMs"
+        raise Misconfigured(f"{wrong}; name one with --crm: {', '.join(known)}")
+    return known[name]
 
 
 async def _start(settings: Settings, crm: str, opportunities: list[str]) -> list[Started]:
@@ -84,7 +95,9 @@ async def _start(settings: Settings, crm: str, opportunities: list[str]) -> list
 
 def progress(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(help="One process (default: list all).")] = "",
+    workflow_id: Annotated[
+        str, typer.Argument(metavar="WORKFLOW_ID", help="One process (default: list all).")
+    ] = "",
     stage: Annotated[str, typer.Option(help="List only processes at this stage.")] = "",
     limit: Annotated[int, typer.Option(help="List at most so many.", min=1, max=10_000)] = 50,
 ) -> None:
@@ -119,7 +132,8 @@ def _retrying(described: WorkflowExecutionDescription) -> list[str]:
 
 
 def _render(state: Progress, retrying: list[str]) -> None:
-    out.print(f"[bold]{state.account_name or state.business_id}[/bold]  {state.value or ''}")
+    name = (state.account_name or state.business_id, "bold")
+    out.print(Text.assemble(name, f"  {state.value or ''}"))
     out.print(f"{state.process}  {state.stage}  {state.legal_entity}")
     print_table(
         ["step", "state", "reference"],
@@ -131,7 +145,8 @@ def _render(state: Progress, retrying: list[str]) -> None:
     for line in retrying:
         out.print(f"retrying  {line}")
     for case in state.cases:
-        out.print(f"[red]{case.failure.cause_key}[/red] at {case.step}: {case.failure.message}")
+        cause = (case.failure.cause_key, "red")
+        out.print(Text.assemble(cause, f" at {case.step}: {case.failure.message}"))
         out.print(f"  tieline exceptions show {case.case_id}")
 
 
@@ -171,7 +186,9 @@ def _render_overview(overview: dict[str, Any]) -> None:
 
 def cancel(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(help="The process to cancel.")],
+    workflow_id: Annotated[
+        str, typer.Argument(metavar="WORKFLOW_ID", help="The process to cancel.")
+    ],
     reason: Annotated[str, typer.Option(help="Why; kept in the audit.")] = "",
     plan: Annotated[
         str, typer.Option(help="The digest of the plan you agree to; without it, it is shown.")
@@ -190,7 +207,7 @@ def cancel(
         return
     if not reason:
         raise Misconfigured("a cancellation needs --reason")
-    request = CancelRequest(actor=by or getpass.getuser(), reason=reason, plan_digest=plan)
+    request = CancelRequest(actor=by or operator(), reason=reason, plan_digest=plan)
     outcome = asyncio.run(_cancel(settings, workflow_id, request))
     show(shared, outcome, lambda: out.print(outcome.outcome))
     if not outcome.accepted:

@@ -1,0 +1,41 @@
+"""`tieline worker`: runs processes and their activities."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from adapters.http.redaction import RedactingFilter
+from canonical.connections import Role
+from tieline.cli.output import context_of
+from tieline.cli.signals import stop_event
+from tieline.settings import Settings
+from tieline.telemetry import set_up_logging, set_up_tracing
+from tieline.temporal import connect
+from workers.run import run_workers
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: tieline worker --role erp --no-workflows")(worker)
+
+
+def worker(
+    context: typer.Context,
+    role: Annotated[
+        list[Role] | None,
+        typer.Option(help="Serve only connections of this role; repeat for several."),
+    ] = None,
+    workflows: Annotated[bool, typer.Option(help="Also run the processes' workflow tasks.")] = True,
+) -> None:
+    """Run workflows and the activities of the configured connections until Ctrl-C."""
+    settings = context_of(context).settings()
+    chosen = {"roles": role or settings.worker.roles, "workflows": workflows}
+    settings = settings.model_copy(update={"worker": settings.worker.model_copy(update=chosen)})
+    asyncio.run(_worker(settings))
+
+
+async def _worker(settings: Settings) -> None:
+    set_up_logging(settings.log, [RedactingFilter()])
+    client = await connect(settings, interceptors=set_up_tracing("tieline-worker"))
+    await run_workers(client, settings, stop_event())
