@@ -160,7 +160,7 @@ class World:
     async def abandon(self) -> None:
         """End what still runs, or the next world's workers would go on with it."""
         for opportunity in self.deals:
-            with contextlib.suppress(RPCError):
+            with contextlib.suppress(RPCError, RuntimeError):  # ended, or no server any more
                 await self.process(opportunity).terminate("the story is over")
 
     def subscriptions(self, *statuses: str) -> list[dict[str, Any]]:
@@ -211,6 +211,7 @@ async def world(
     latency_seconds: float = 0.0,
     catalogue: Path | None = None,
     run_workers: bool = True,
+    webhooks_port: int = 0,
     **worker_options: Any,
 ) -> AsyncIterator[World]:
     """A fresh world; the client's namespace may be shared, since deals have ids of their own."""
@@ -231,7 +232,7 @@ async def world(
                 ledger_url=ledger_url or f"sqlite:///{folder / 'ledger.db'}",
                 temporal_address=temporal_address,
                 ui_url="http://127.0.0.1:8233",
-                webhooks_port=0,
+                webhooks_port=webhooks_port,
                 catalogue_folder=catalogue,
             )
         )
