@@ -1,1 +1,0 @@
-"""Tieline beside the simplest thing that could work, measured."""
