@@ -1,5 +1,6 @@
 """CRM activities: accept the authoritative order, tell the CRM what became of it."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -37,20 +38,22 @@ class CrmActivities:
         order = await self._port.fetch_order(request.opportunity_id)
         plan = self._plan(self._connection, order, request.amendment)
         process = current_process()
-        await self._desk.keep_evidence([order.model_dump(mode="json")])
-        await self._desk.record_milestone(
-            process, Milestone.ORDER_ACCEPTED, request.opportunity_id, datetime.now(UTC)
+        standing = ProcessRecord(
+            process=process,
+            business_id=plan.opportunity_id,
+            stage="fulfilling",
+            account_id=plan.account_id,
+            account_name=plan.account_name,
+            legal_entity=plan.legal_entity,
+            value=plan.total,
         )
-        await self._desk.record_process(
-            ProcessRecord(
-                process=process,
-                business_id=plan.opportunity_id,
-                stage="fulfilling",
-                account_id=plan.account_id,
-                account_name=plan.account_name,
-                legal_entity=plan.legal_entity,
-                value=plan.total,
-            )
+        # Independent and repeatable: side by side they share the ledger's commits.
+        await asyncio.gather(
+            self._desk.keep_evidence([order.model_dump(mode="json")]),
+            self._desk.record_milestone(
+                process, Milestone.ORDER_ACCEPTED, request.opportunity_id, datetime.now(UTC)
+            ),
+            self._desk.record_process(standing),
         )
         return plan
 
