@@ -5,7 +5,6 @@ the tail was cut off; a checkpoint kept elsewhere tells when the head was rewrit
 """
 
 import hashlib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -192,16 +191,26 @@ async def export(db: Database, file: IO[bytes]) -> Checkpoint:
 def verify_file(file: IO[bytes], checkpoint: Checkpoint | None = None) -> AuditReport:
     """Verify an exported chain; a file that does not end in a checkpoint is incomplete."""
     verifier = _Verifier(checkpoint)
-    for value in _lines(file):
-        if "checkpoint" in value:
-            return verifier.finish(Checkpoint.model_validate(value["checkpoint"]))
-        if not verifier.take(AuditEntry.model_validate(value)):
+    for line in file:
+        read = _read(line)
+        if isinstance(read, Checkpoint):
+            return verifier.finish(read)
+        if read is None:
+            row = verifier.end.seq + 1
+            verifier.bad = (row, f"where row {row} should be is a line that is no row of an audit")
+        if read is None or not verifier.take(read):
             return verifier.finish(verifier.end)
     missing = verifier.end.seq + 1
     verifier.bad = (missing, f"the file ends after row {missing - 1} without a checkpoint")
     return verifier.finish(verifier.end)
 
 
-def _lines(file: IO[bytes]) -> Iterator[dict[str, Any]]:
-    for line in file:
-        yield orjson.loads(line)
+def _read(line: bytes) -> AuditEntry | Checkpoint | None:
+    """What a line of an exported chain holds; None for anything else."""
+    try:
+        value = orjson.loads(line)
+        if isinstance(value, dict) and "checkpoint" in value:
+            return Checkpoint.model_validate(value["checkpoint"])
+        return AuditEntry.model_validate(value)
+    except ValueError:
+        return None

@@ -9,12 +9,13 @@ from rich.text import Text
 
 from canonical.desk import Action, CaseState, ExceptionCase
 from canonical.errors import Misconfigured, NotFound
+from domain.resolution import REASONED
 from ledger.case_records import FiledCase
 from ledger.database import Database
 from ledger.views.cases import CaseDetail, CaseGroup, group_cases, list_cases, show_case
 from starters.decide import Decided, decide
-from tieline.cli.actor import operator
 from tieline.cli.bar import progress_bar
+from tieline.cli.decisions import decider, reasoned
 from tieline.cli.output import context_of, err, out, print_table, show
 from tieline.settings import Settings
 from tieline.temporal import connect
@@ -144,6 +145,10 @@ def resolve_exceptions(
     shared = context_of(context)
     if bool(case_ids) == bool(cause):
         raise Misconfigured("name cases, or a cause with --cause, and not both")
+    if action in REASONED and not reason.strip():
+        raise Misconfigured(f"--action {action} needs --reason")
+    if bool(amendment) != (action is Action.AMEND):
+        raise Misconfigured("--action amend and --amendment go together")
     corrections = _json(amendment)
     decided = asyncio.run(
         _resolve(
@@ -151,8 +156,8 @@ def resolve_exceptions(
             case_ids or [],
             cause,
             action,
-            actor=by or operator(),
-            reason=reason,
+            actor=decider(by),
+            reason=reasoned(reason),
             amendment=corrections,
         )
     )

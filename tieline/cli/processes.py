@@ -17,7 +17,7 @@ from ledger.database import Database
 from ledger.views import processes as views
 from starters.launch import Started, start_process
 from starters.talk import ask, tell
-from tieline.cli.actor import operator
+from tieline.cli.decisions import decider, reasoned
 from tieline.cli.output import context_of, out, print_table, show
 from tieline.settings import Settings
 from tieline.temporal import connect
@@ -207,7 +207,7 @@ def cancel(
         return
     if not reason:
         raise Misconfigured("a cancellation needs --reason")
-    request = CancelRequest(actor=by or operator(), reason=reason, plan_digest=plan)
+    request = CancelRequest(actor=decider(by), reason=reasoned(reason), plan_digest=plan)
     outcome = asyncio.run(_cancel(settings, workflow_id, request))
     show(shared, outcome, lambda: out.print(outcome.outcome))
     if not outcome.accepted:

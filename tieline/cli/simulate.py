@@ -9,7 +9,7 @@ import typer
 from canonical.errors import Misconfigured
 from governance.catalogue import load_catalogue
 from simulators.salesforce import ExportError
-from simulators.serve import serving
+from simulators.serve import listening_socket, serving
 from tieline.cli.output import err, out
 from tieline.cli.signals import until_stopped
 from tieline.rehearsal.configuration import rehearsal_toml
@@ -67,6 +67,7 @@ async def _simulate(
     catalogue_folder: Path | None,
     write_config: Path | None,
 ) -> None:
+    by_vendor = _by_vendor(ports)
     catalogue = load_catalogue(catalogue_folder)
     credentials = make_credentials(folder)
     try:
@@ -79,7 +80,7 @@ async def _simulate(
         )
     except ExportError as error:
         raise Misconfigured(f"--crm-export: {error}", about="crm-export") from error
-    async with serving(simulators, _by_vendor(ports)) as urls:
+    async with serving(simulators, by_vendor) as urls:
         for vendor, url in urls.items():
             out.print(f"{vendor:<11} {url}   control: {url}/_sim/state")
         if write_config is not None:
@@ -110,4 +111,16 @@ def _by_vendor(ports: str) -> dict[str, int]:
             f"--ports: give {len(VENDORS)} port numbers separated by commas, for "
             f"{', '.join(VENDORS)}"
         )
-    return dict(zip(VENDORS, numbers, strict=True))
+    by_vendor = dict(zip(VENDORS, numbers, strict=True))
+    for vendor, number in by_vendor.items():
+        _check_free(vendor, number)
+    return by_vendor
+
+
+def _check_free(vendor: str, port: int) -> None:
+    try:
+        listening_socket(port).close()
+    except OSError as error:
+        raise Misconfigured(
+            f"--ports: {port}, for {vendor}: {error.strerror}; name another, or 0 for a free one"
+        ) from error

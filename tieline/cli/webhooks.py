@@ -9,6 +9,7 @@ from ledger.database import Database
 from ledger.inbox import Inbox
 from ledger.migrate import upgrade
 from starters.webhooks.serve import serve_webhooks
+from starters.webhooks.sources import webhook_sources
 from tieline.cli.output import context_of, out
 from tieline.settings import Settings
 from tieline.telemetry import set_up_logging, set_up_tracing
@@ -25,7 +26,9 @@ def webhooks(context: typer.Context) -> None:
 
     With Temporal down, events are stored and answered 2xx, and start their process later.
     """
-    asyncio.run(_webhooks(context_of(context).settings()))
+    settings = context_of(context).settings()
+    webhook_sources(settings)  # what cannot be verified is said before anything is begun
+    asyncio.run(_webhooks(settings))
 
 
 async def _webhooks(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from tieline.cli.signals import stop_event
 from tieline.settings import Settings
 from tieline.telemetry import set_up_logging, set_up_tracing
 from tieline.temporal import connect
-from workers.run import run_workers
+from workers.run import run_workers, served_connections
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +32,7 @@ def worker(
     settings = context_of(context).settings()
     chosen = {"roles": role or settings.worker.roles, "workflows": workflows}
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update=chosen)})
+    served_connections(settings)
     asyncio.run(_worker(settings))
 
 
