@@ -48,6 +48,7 @@ class EffectFacts:
     attempts: int = 1
     settled: bool = False
     ever_unknown: bool = False
+    refusals: int = 0
     unknown_since: datetime | None = None
     ref: ExternalRef | None = None
 
@@ -96,16 +97,22 @@ class EffectFacts:
             attempts=row["attempts"],
             settled=row["settled"],
             ever_unknown=row["ever_unknown"],
+            refusals=row["refusals"],
             unknown_since=row["unknown_since"],
             ref=ExternalRef(id=stored, detail=row["detail"] or {}) if stored is not None else None,
         )
 
     @property
     def stamp(self) -> Stamp:
-        """What the vendor's record carries, bound to the request that the ledger holds."""
+        """What the vendor's record carries, bound to the request that the ledger holds.
+
+        A refusal is proof that nothing stands, and vendors replay it under the same idempotency
+        key: what is asked again after one is asked under another.
+        """
+        refused = f"/{self.refusals}" if self.refusals else ""
         return Stamp(
             key=self.key,
-            token=vendor_key(self.key, self.request_digest),
+            token=vendor_key(self.key, self.request_digest + refused),
             correlation_id=self.process.correlation_id,
         )
 

@@ -87,6 +87,7 @@ def record_failure(
     unknown = state is EffectState.UNKNOWN
     values: dict[str, Any] = {"state": state.value, "error": error[:ERROR_CHARACTERS_MAX]}
     values |= {"settled": settled, "ever_unknown": ever_unknown}
+    values["refusals"] = effect.refusals + (state is EffectState.REFUTED)
     values["unknown_since"] = (effect.unknown_since or now) if unknown else None
     if not settle(session, effect, **values, updated_at=now):
         return

@@ -105,6 +105,7 @@ def _insert(session: Session, wanted: EffectFacts, now: datetime) -> None:
         "attempts": 1,
         "settled": False,
         "ever_unknown": False,
+        "refusals": 0,
         "error": "",
         "reserved_at": now,
         "updated_at": now,

@@ -45,6 +45,7 @@ class EffectRow(LedgerModel, table=True):
     attempts: int
     settled: bool
     ever_unknown: bool
+    refusals: int
     unknown_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     external_id: str | None = None
     detail: Any = Field(default=None, sa_type=JSON, nullable=True)

@@ -130,3 +130,24 @@ async def test_a_gate_cannot_be_skipped(tieline: World) -> None:
     assert "skip is not among retry, amend, cancel" in outcome.outcome
     assert (await tieline.progress(deal)).stage == "exception"
     assert not calls(tieline.erp, path=ORDERS)
+
+
+async def test_a_retry_of_a_declined_charge_is_not_answered_from_the_vendors_memory(
+    tieline: World,
+) -> None:
+    """Stripe replays a decline under its idempotency key: what follows a refusal has its own."""
+    # Given a charge that billing declines, and remembers for a day
+    tieline.billing.faults.arm(
+        kind="reject", method="POST", path="/v1/subscriptions$", code="card_declined"
+    )
+    deal = tieline.deal("Soylent", line("GTX-BASIC", "550.00"))
+    await tieline.start(deal)
+    case = await tieline.case(deal, "activate_subscription")
+    assert "card_declined" in case.failure.message
+
+    # When the customer's bank has been spoken to
+    assert (await tieline.decide(case, Action.RETRY)).accepted
+
+    # Then the order completes with one subscription
+    assert (await tieline.result(deal)).stage == "completed"
+    assert len(tieline.subscriptions()) == 1

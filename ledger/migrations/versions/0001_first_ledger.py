@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.Column("ever_unknown", sa.Boolean(), nullable=False),
+        sa.Column("refusals", sa.Integer(), nullable=False),
         sa.Column("unknown_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("external_id", sa.String(), nullable=True),
         sa.Column("detail", sa.JSON(), nullable=True),
