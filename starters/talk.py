@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, TypeVar
 
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from canonical.errors import NotFound, Rejected, Unavailable
@@ -33,7 +34,8 @@ async def tell(handle: WorkflowHandle[Any, Any], update: str, message: Fact, kin
             outcome: T = await handle.execute_update(update, message, result_type=kind)
             return outcome
     except WorkflowUpdateFailedError as error:
-        raise Rejected(f"{handle.id}: {error.cause}", about=handle.id) from error
+        said = error.cause.message if isinstance(error.cause, FailureError) else error.cause
+        raise Rejected(f"{handle.id}: {said}", about=handle.id) from error
     except (RPCError, TimeoutError) as error:
         raise _translated(handle, error) from error
 

@@ -46,7 +46,8 @@ def progress_bar(label: str, total: int = 0) -> Iterator[Bar]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as progress:
+    watched = err.is_terminal
+    with Progress(*columns, console=err, transient=True, disable=not watched) as progress:
         bar = Bar(progress, progress.add_task(label, total=total or None))
         bar.grow(total)
         yield bar
