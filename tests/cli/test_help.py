@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typer.core import TyperCommand, TyperGroup
@@ -68,11 +68,22 @@ def test_every_example_is_accepted_as_it_stands(words: str) -> None:
             assert context.args == []
 
 
-def test_the_help_of_all_comes_without_importing_any_command() -> None:
-    """It says what there is, in a blink."""
+def test_the_help_of_all_says_what_each_command_says_of_itself() -> None:
+    """Its summaries are kept apart from the commands, which it does not import."""
     said = tieline("--help")
+    shown = " ".join(said.out.replace("\u2502", " ").split())
+    deferred = cast(TyperGroup, get_command(app)).commands
 
-    assert said.code == 0
+    assert (said.code, said.err) == (0, "")
     for name, (_, summary) in COMMANDS.items():
-        assert name in said.out
-        assert summary.split()[0] in said.out
+        assert f"{name} {summary}" in shown
+        assert " ".join(deferred[name].loaded.help.split("\n\n")[0].split()) == summary
+
+
+def test_a_group_without_a_command_shows_its_help() -> None:
+    """Exit code 2, since nothing was done."""
+    for words in ([], ["exceptions"], ["audit"], ["start"]):
+        said = tieline(*words)
+
+        assert said.code == 2
+        assert "Usage: tieline" in said.out + said.err

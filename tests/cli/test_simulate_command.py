@@ -1,0 +1,70 @@
+"""The simulators as a process of their own, from the first line to Ctrl-C."""
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.cli.terminal import tieline
+from tieline.configure import load_settings
+from tieline.rehearsal.vendors import VENDORS
+
+STOP_SECONDS = 30
+HEAVY = {"temporalio", "sqlalchemy", "alembic", "opentelemetry"}
+
+
+def test_five_vendors_answer_until_they_are_told_to_stop(nowhere: Path) -> None:
+    """Their addresses are printed, and written as settings that can be used at once."""
+    command = ["simulate", "--ports", "0,0,0,0,0", "--write-config", "rehearsal.toml"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tieline", *command],
+        cwd=nowhere,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        lines = [running.stdout.readline() for _ in (*VENDORS, "settings")]
+        urls = dict(re.findall(r"^(\w+) +(http://127\.0\.0\.1:\d+) ", "".join(lines), re.MULTILINE))
+        states = {name: httpx.get(f"{url}/_sim/state").status_code for name, url in urls.items()}
+
+        running.send_signal(signal.SIGTERM)
+        out, err = running.communicate(timeout=STOP_SECONDS)
+
+    assert states == dict.fromkeys(VENDORS, 200)
+    assert (running.returncode, out, err) == (0, "", "Ctrl-C stops the simulators.\n")
+    connected = load_settings(nowhere / "rehearsal.toml").connections
+    assert [connection.url for connection in connected.values()] == list(urls.values())
+
+
+def test_help_and_simulators_start_without_what_only_others_need(nowhere: Path) -> None:
+    """They are what a person starts most often, so they leave Temporal and SQL alone."""
+    script = (
+        "import sys; from tieline.cli.app import run; code = run(sys.argv[1:]); "
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", script, "simulate", "--ports", "0,0"]
+
+    done = subprocess.run(command, cwd=nowhere, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    refusal, modules = done.stderr.splitlines()
+    assert refusal.startswith("Misconfigured: --ports: give 5 port numbers")
+    assert HEAVY & set(modules.split()) == set()
+
+
+def test_an_export_that_cannot_be_read_is_refused(nowhere: Path) -> None:
+    """A folder that holds something else."""
+    (nowhere / "export").mkdir()
+
+    missing = tieline("simulate", "--folder", nowhere, "--ports", "0,0,0,0,0", "--crm-export", "no")
+    empty = tieline(
+        "simulate", "--folder", nowhere, "--ports", "0,0,0,0,0", "--crm-export", nowhere / "export"
+    )
+
+    assert missing.code == empty.code == 2
+    assert missing.refusal.startswith("Misconfigured: --crm-export: ")
+    assert empty.refusal.startswith("Misconfigured: --crm-export: ")
