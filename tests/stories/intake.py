@@ -24,6 +24,7 @@ LOOPBACK = "127.0.0.1"
 class Intake:
     """A running receiver, and the secret that genuine messages are signed with."""
 
+    process: asyncio.subprocess.Process
     http: httpx.AsyncClient
     secret: str
     log: Path
@@ -35,6 +36,11 @@ class Intake:
     async def deliver(self, event: ClosedWon) -> httpx.Response:
         """Send a genuine message, signed now."""
         return await self.post(event.body, event.headers(self.secret))
+
+    async def die(self) -> None:
+        """End as a machine does that loses its power."""
+        self.process.kill()
+        await self.process.wait()
 
     async def health(self) -> dict[str, Any]:
         """What the receiver says of itself."""
@@ -50,11 +56,11 @@ async def receiving(tieline: World, credentials: Credentials) -> AsyncIterator[I
     secret = credentials.webhook_secret.read_text()
     tieline.crm.callout_url = f"http://{LOOPBACK}:{port}/webhooks/crm"
     async with (
-        child(tieline_command(tieline.config, "webhooks"), log),
+        child(tieline_command(tieline.config, "webhooks"), log) as process,
         httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=20) as http,
     ):
         await eventually(lambda: _accepts(port))
-        yield Intake(http, secret, log)
+        yield Intake(process, http, secret, log)
 
 
 async def close_in_the_crm(tieline: World, *deals: str) -> dict[str, Any]:
@@ -83,11 +89,11 @@ def signed(
     }
 
 
-def closed_won(deal: str, **data: Any) -> bytes:
-    """The body of a closed-won message."""
+def closed_won(deal: str, kind: str = "opportunity.closed_won", **data: Any) -> bytes:
+    """The body of a closed-won message, or of one of another type with the same facts."""
     facts = {"opportunity_id": deal, "environment": "test"} | data
     at = datetime.now(UTC).isoformat()
-    return orjson.dumps({"type": "opportunity.closed_won", "timestamp": at, "data": facts})
+    return orjson.dumps({"type": kind, "timestamp": at, "data": facts})
 
 
 async def _accepts(port: int) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -95,6 +96,7 @@ async def test_what_is_not_genuine_starts_nothing_and_is_on_record(
     body, secret = closed_won(deal), intake.secret
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     live = closed_won(deal, environment="live")
+    lost = closed_won(deal, "opportunity.closed_lost")
     large = closed_won(deal, padding="x" * 300_000)
     attacks = {
         "bad_signature": (401, body, signed(body, STRANGER)),
@@ -102,6 +104,7 @@ async def test_what_is_not_genuine_starts_nothing_and_is_on_record(
         "missing_header": (401, body, {"content-type": "application/json"}),
         "malformed": (400, b"deal won!", signed(b"deal won!", secret)),
         "wrong_environment": (400, live, signed(live, secret)),
+        "unknown_type": (400, lost, signed(lost, secret)),
         "too_large": (413, large, signed(large, secret)),
         "content_type": (415, body, signed(body, secret) | {"content-type": "text/html"}),
     }
@@ -130,7 +133,7 @@ async def test_what_is_not_genuine_starts_nothing_and_is_on_record(
     assert secret not in intake.log.read_text()
 
 
-async def test_deals_won_while_temporal_is_down_are_fulfilled_when_it_is_back(
+async def test_deals_won_while_temporal_is_down_outlive_the_receiver_that_took_them_in(
     tmp_path: Path, credentials: Credentials
 ) -> None:
     """Stored is stored: the CRM is told 202, and need not send again."""
@@ -139,6 +142,7 @@ async def test_deals_won_while_temporal_is_down_are_fulfilled_when_it_is_back(
     address, plugins = f"127.0.0.1:{port}", [plugin(Settings())]
     client = await Client.connect(address, lazy=True, plugins=plugins)
     async with (
+        AsyncExitStack() as temporal,
         world(
             tmp_path,
             client,
@@ -147,25 +151,30 @@ async def test_deals_won_while_temporal_is_down_are_fulfilled_when_it_is_back(
             run_workers=False,
             webhooks_port=free_port(),
         ) as tieline,
-        receiving(tieline, credentials) as intake,
     ):
-        # When three deals are closed
+        # When two deals are closed, the callouts are answered, and wait
         deals = [tieline.deal(name, won=False) for name in ("Stark", "Wayne", "Wonka")]
-        sent = await close_in_the_crm(tieline, *deals)
+        async with receiving(tieline, credentials) as intake:
+            sent = await close_in_the_crm(tieline, *deals[:2])
+            assert sent["statuses"] == [202, 202]
+            waiting = await eventually(lambda: _waits(intake))
+            assert (waiting["intake"], waiting["pending"]) == ("ok", 2)
 
-        # Then the CRM's callouts are answered, and wait
-        assert sent["statuses"] == [202, 202, 202]
-        waiting = await eventually(lambda: _waits(intake))
-        assert (waiting["intake"], waiting["pending"]) == ("ok", 3)
+            # And then the receiver is killed
+            await intake.die()
 
-        # And once Temporal is back, each deal is fulfilled
-        async with dev_server(tmp_path / "temporal.db", port=port):
-            worker_client = await Client.connect(address, plugins=plugins)
-            async with working(worker_client, tieline.house):
-                await eventually(lambda: _all_dispatched(tieline, 3))
+        # And when a third one is closed with another receiver in its place
+        async with receiving(tieline, credentials) as intake:
+            assert (await close_in_the_crm(tieline, deals[2]))["statuses"] == [202]
+            assert (await eventually(lambda: _waits(intake)))["pending"] == 3
+
+            # Then each deal is fulfilled, once, when Temporal is back
+            await temporal.enter_async_context(dev_server(tmp_path / "temporal.db", port=port))
+            await eventually(lambda: _all_dispatched(tieline, 3))
+            async with working(await Client.connect(address, plugins=plugins), tieline.house):
                 results = await asyncio.gather(*(tieline.result(deal) for deal in deals))
             assert {result.stage for result in results} == {"completed"}
-            assert len(tieline.sales_orders()) == 3
+            assert len(tieline.subscriptions()) == len(tieline.sales_orders()) == 3
             assert (await intake.health())["pending"] == 0
 
 
