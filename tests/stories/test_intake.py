@@ -80,8 +80,8 @@ async def test_a_message_that_comes_five_times_and_late_starts_its_order_once(
     # Then each is stored once, both mean the one process, and there is one of everything
     assert {answer.status_code for answer in newer + older} == {202}
     assert sum(not answer.json()["duplicate"] for answer in newer + older) == 2
-    assert (await tieline.result(deal)).stage == "completed"
     await eventually(lambda: _all_dispatched(tieline, 2))
+    assert (await tieline.result(deal)).stage == "completed"
     events = await list_events(tieline.house.database)
     assert {event.workflow_id for event in events} == {quote_to_cash_id("crm", deal)}
     assert [event.deliveries for event in events] == [5, 5]
