@@ -1,1 +1,1 @@
-"""Local stand-ins of the vendors' APIs, with memory, latency and faults; they import nothing of ours."""
+"""Local stand-ins of the vendors' APIs, with memory and faults; they import nothing of ours."""

@@ -1,4 +1,4 @@
-"""What every simulator shares: latency, faults, a request log and the control routes under `/_sim`."""
+"""What every simulator shares: latency, faults, a request log and control routes under `/_sim`."""
 
 import asyncio
 import dataclasses
@@ -50,7 +50,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def refusal(self, status: int, code: str = "", message: str = "") -> Response:
-        """The vendor's error body for a status; `code` is a vendor error code or empty for its default."""
+        """The vendor's error body for a status; `code` is a vendor error code, or its default."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Simulator(ABC):
         return []
 
     def app(self) -> ASGIApp:
-        """The whole ASGI application: control routes, and the vendor's behind latency and faults."""
+        """The ASGI application: control routes, and the vendor's behind latency and faults."""
         inner = Starlette(routes=[*self._control_routes(), *self.control(), *self.routes()])
         return FaultGate(inner, self)
 
@@ -113,7 +113,7 @@ class Simulator(ABC):
 
 
 class FaultGate:
-    """Stands before a simulator's app: adds its latency, meets each request with the armed fault."""
+    """Stands before a simulator's app: adds its latency, meets requests with armed faults."""
 
     def __init__(self, inner: ASGIApp, simulator: Simulator) -> None:
         self.inner = inner
@@ -194,7 +194,7 @@ async def _swallow(_: Message) -> None:
 
 
 async def _break_off(send: Send) -> None:
-    # Promising more bytes than are sent makes the server close the connection mid-answer: the client
+    # Promising more bytes than are sent makes the server break off mid-answer: the client
     # sees a protocol error and cannot know whether the request was carried out.
     headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

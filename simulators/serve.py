@@ -40,10 +40,10 @@ async def serving(
                 timeout_graceful_shutdown=1, **tls,
             )  # fmt: skip
             server = uvicorn.Server(config)
-            # The process that serves owns the signals; a simulator inside it must not take them over.
+            # The process that serves owns the signals; a simulator in it must not take them over.
             server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
             servers.append((server, asyncio.create_task(server.serve(sockets=[bound]))))
-        while not all(server.started for server, _ in servers):
+        while not all(server.started for server, _ in servers):  # noqa: ASYNC110  no event tells
             await asyncio.sleep(0.005)
         yield urls
     finally:
