@@ -5,7 +5,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from tests.cli.terminal import Said, awaited
-from tests.world import World, world
+from tests.world import World, eventually, world
 from tieline.rehearsal.credentials import Credentials
 
 CONNECTIONS = ["crm", "billing", "erp", "support", "success"]
@@ -17,9 +17,20 @@ def failed(said: Said) -> dict[str, str]:
     return {one["check"]: one["says"] for one in said.json if not one["good"]}
 
 
+async def once_served(tieline: World) -> Said:
+    """What the doctor says once the workers, which have just begun, have asked for work."""
+
+    async def well() -> Said | None:
+        said = await awaited("--config", tieline.config, "--json", "doctor")
+        return said if said.code == 0 else None
+
+    said: Said = await eventually(well)
+    return said
+
+
 async def test_a_house_in_order_passes_every_check(tieline: World) -> None:
     """Catalogue, ledger, five vendors, Temporal, search attributes, and somebody on each queue."""
-    said = await awaited("--config", tieline.config, "--json", "doctor")
+    said = await once_served(tieline)
     table = await awaited("--config", tieline.config, "doctor")
 
     assert (said.code, said.err, failed(said)) == (0, "", {})
@@ -40,6 +51,7 @@ async def test_a_house_in_order_passes_every_check(tieline: World) -> None:
 
 async def test_a_vendor_that_is_down_is_the_one_that_is_named(tieline: World) -> None:
     """Exit code 1, and the rest is looked at all the same."""
+    await once_served(tieline)
     tieline.erp.faults.arm(kind="outage", status=503, seconds=60)
 
     said = await awaited("--config", tieline.config, "--json", "doctor")
@@ -67,6 +79,7 @@ async def test_a_secret_that_is_wrong_or_missing_is_never_shown(
     changed = tmp_path / "changed.toml"
     changed.write_text(text.replace(reference, f"file:{wrong}").replace(other, "env:NO_TOKEN"))
 
+    await once_served(tieline)
     said = await awaited("--config", changed, "--json", "doctor")
 
     assert said.code == 1

@@ -354,7 +354,7 @@ def test_a_file_that_is_no_audit_does_not_pass_for_one(nowhere: Path, text: str)
 
 def test_a_shell_sees_one_sentence_and_the_code(nowhere: Path) -> None:
     """The true entry point, in a process of its own."""
-    said = process("doctor", folder=nowhere, environment={"TIELINE_CONFIG": "gone.toml"})
+    said = process("simulate", "--ports", "9101", folder=nowhere)
 
     assert said.code == 2
-    assert said.refusal.startswith("Misconfigured: gone.toml: there is no such file")
+    assert said.refusal.startswith("Misconfigured: --ports: give 5 port numbers")
