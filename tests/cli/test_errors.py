@@ -11,7 +11,6 @@ import pytest
 
 from tests.cli.terminal import process
 from tests.cli.terminal import tieline as run
-from tieline.cli import decisions
 
 CANARY = "canary-4f1d2c"
 PROCESS = "quote-to-cash/crm/0065g000KlPpzeOAIR"
@@ -297,7 +296,7 @@ def test_where_nobody_is_logged_in_the_decider_is_asked_for(
     def nobody() -> str:
         raise KeyError("getpwuid(): uid not found: 10001")
 
-    monkeypatch.setattr(decisions.getpass, "getuser", nobody)
+    monkeypatch.setattr("getpass.getuser", nobody)
 
     said = run("exceptions", "resolve", "1", "--action", "retry")
 

@@ -72,7 +72,7 @@ def test_the_help_of_all_says_what_each_command_says_of_itself() -> None:
     """Its summaries are kept apart from the commands, which it does not import."""
     said = tieline("--help")
     shown = " ".join(said.out.replace("\u2502", " ").split())
-    deferred = cast(TyperGroup, get_command(app)).commands
+    deferred: dict[str, Any] = dict(cast(TyperGroup, get_command(app)).commands)
 
     assert (said.code, said.err) == (0, "")
     for name, (_, summary) in COMMANDS.items():
