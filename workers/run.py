@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.failures import FailureInterceptor
 from canonical.connections import Connection, task_queue
@@ -17,6 +17,11 @@ from workers.composition import Composition, composition
 from workers.registry import WORKFLOWS
 
 SHUTDOWN_GRACE = timedelta(seconds=30)
+# Few polls, more where the server sees a backlog of activities. A task is handed to a waiting poll
+# only if its start is on record within a second: with five polls on each of six queues a starving
+# server misses that now and then, and the task is lost until its attempt times out.
+ACTIVITY_POLLS = PollerBehaviorAutoscaling(minimum=1, maximum=5, initial=1)
+WORKFLOW_POLLS = 2  # the least: one for the sticky queue, one for new processes
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +48,7 @@ def workers_of(client: Client, house: Composition, served: list[Connection]) -> 
             activities=house.activities_of(connection),
             interceptors=[FailureInterceptor()],
             max_concurrent_activities=settings.worker.concurrent_max,
+            activity_task_poller_behavior=ACTIVITY_POLLS,
             # Held by the server, so it is one limit for all worker processes (R137).
             max_task_queue_activities_per_second=connection.limits.requests_per_second,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
@@ -58,6 +64,7 @@ def workers_of(client: Client, house: Composition, served: list[Connection]) -> 
                 activities=house.desk_activities(),
                 interceptors=[FailureInterceptor()],
                 max_concurrent_local_activities=settings.worker.concurrent_max,
+                max_concurrent_workflow_task_polls=WORKFLOW_POLLS,
                 graceful_shutdown_timeout=SHUTDOWN_GRACE,
             )
         )
