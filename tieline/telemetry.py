@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
+from logging.handlers import QueueHandler, QueueListener
+from queue import Queue
 
 from opentelemetry import trace
 from rich.console import Console
@@ -16,6 +18,8 @@ from canonical.errors import Misconfigured
 from tieline.settings import Log
 
 EXPORTERS_GROUP = "opentelemetry_traces_exporter"
+# More than that unwritten, and further records are dropped: logging never stops the work.
+RECORDS_MAX = 100_000
 QUIET = ("httpx", "httpcore", "uvicorn.access", "alembic")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -37,6 +41,33 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+class _Elsewhere(QueueHandler):
+    """Hands records to a thread that formats and writes them.
+
+    Workflow code logs from inside its sandbox, where a handler that imports or reads a clock would
+    fail the workflow task; and the event loop does not wait for a terminal.
+    """
+
+    def __init__(self, handler: logging.Handler) -> None:
+        records: Queue[logging.LogRecord] = Queue(RECORDS_MAX)
+        super().__init__(records)
+        self._writer: QueueListener | None = QueueListener(records, handler)
+        self._writer.start()
+
+    def flush(self) -> None:
+        """Wait until what was logged so far is written."""
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer.start()
+
+    def close(self) -> None:
+        """Write what is waiting, then end."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.stop()
+        super().close()
+
+
 def set_up_logging(log: Log, filters: Iterable[logging.Filter] = ()) -> None:
     """Send all logs to standard error through these filters (the adapters' redaction, say).
 
@@ -46,7 +77,9 @@ def set_up_logging(log: Log, filters: Iterable[logging.Filter] = ()) -> None:
     for each in filters:
         handler.addFilter(each)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for former in root.handlers:
+        former.close()
+    root.handlers[:] = [_Elsewhere(handler)]
     root.setLevel(log.level.upper())
     if log.level != "debug":
         for name in QUIET:

@@ -39,6 +39,7 @@ def test_json_lines_hold_time_level_logger_and_extras(capsys: pytest.CaptureFixt
 
     logging.getLogger("tieline.test").info("Started %s", "globex", extra={"workflow_id": "q2c"})
 
+    _flush()
     line = json.loads(capsys.readouterr().err)
     assert line.pop("at").endswith("+00:00")
     assert line == {
@@ -61,6 +62,7 @@ def test_filters_apply_to_every_record_and_its_traceback(
     except ValueError:
         logging.getLogger("a.library").exception("Failed with hunter2")
 
+    _flush()
     written = capsys.readouterr().err
     assert "Failed with ***" in written
     assert "password ***" in written
@@ -81,3 +83,9 @@ def test_an_exporter_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(Misconfigured, match="carrier-pigeon"):
         set_up_tracing("tieline-worker")
+
+
+def _flush() -> None:
+    """Logs are written by a thread of their own: wait for it."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()

@@ -1,14 +1,13 @@
 """What commands print: tables for people, JSON for scripts, errors on standard error."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import orjson
 import typer
+from pydantic_core import to_json
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +23,7 @@ PIPED_COLUMNS = 400
 
 def _console(stream: TextIO, *, stderr: bool = False) -> Console:
     """Prints what it is given: brackets and colons in data are data, not styles."""
-    piped = not stream.isatty() and "COLUMNS" not in os.environ
+    piped = not stream.isatty()
     return Console(
         stderr=stderr,
         highlight=False,
@@ -71,16 +70,7 @@ def context_of(context: typer.Context) -> Context:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2)
-    typer.echo(text.decode())
-
-
-def _plain(value: Any) -> Any:
-    from pydantic import BaseModel
-
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return str(value)
+    typer.echo(to_json(value, indent=2))
 
 
 def print_table(
