@@ -27,7 +27,7 @@ from benchmarks.stand import Stand, peak_mb, standing
 from tieline.children import stop
 
 LATENCY_MS = 20
-WARM_UP = 10
+WARM_UP = 20
 COUNTED = 5
 CHAINS = 11
 ROUNDS = 2

@@ -22,6 +22,8 @@ TOKEN_PATHS = ("/services/oauth2/token", "/services/rest/auth/oauth2/v1/token")
 ACTION = re.compile(r'^action(?:_total)?\{[^}]*namespace="default"[^}]*\} (\S+)', re.MULTILINE)
 # The server publishes its counters with a delay.
 METRICS_SECONDS = 2.0
+# Between two of our calls the simulators close what is idle.
+ONE_CALL_EACH = httpx.Limits(max_keepalive_connections=0)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ async def standing(folder: Path, export: Path, latency_ms: float) -> AsyncIterat
         naive = [sys.executable, "-m", "benchmarks.naive", str(house.config)]
         async with (
             child(naive, house.log("naive")) as worker,
-            httpx.AsyncClient(trust_env=False, timeout=60.0) as http,
+            httpx.AsyncClient(trust_env=False, timeout=60.0, limits=ONE_CALL_EACH) as http,
         ):
             tieline = await connect(house.settings)
             plain = await Client.connect(house.temporal_address)

@@ -70,7 +70,7 @@ def context_of(context: typer.Context) -> Context:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    typer.echo(to_json(value, indent=2))
+    typer.echo(to_json(value, indent=2).decode())
 
 
 def print_table(
