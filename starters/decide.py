@@ -1,5 +1,6 @@
 """Sends people's decisions to the processes whose cases they are about."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from aiolimiter import AsyncLimiter
@@ -11,6 +12,7 @@ from canonical.orders import Fact
 from starters.talk import tell
 
 DECISIONS_PER_SECOND_MAX = 50
+CONCURRENT_MAX = 8
 
 
 class Decided(Fact):
@@ -30,10 +32,14 @@ async def decide(
     reason: str,
     amendment: dict[str, object] | None = None,
 ) -> AsyncIterator[Decided]:
-    """Decide the same on each case, on the evidence it shows, at most 50 a second."""
-    pace = AsyncLimiter(DECISIONS_PER_SECOND_MAX, 1)
-    for case in cases:
-        async with pace:
+    """Decide the same on each case, on the evidence it shows; yields in the order they end.
+
+    At most 50 a second and 8 at a time, so that a large cause neither crawls nor storms.
+    """
+    pace, turns = AsyncLimiter(DECISIONS_PER_SECOND_MAX, 1), asyncio.Semaphore(CONCURRENT_MAX)
+
+    async def one(case: ExceptionCase) -> Decided:
+        async with turns, pace:
             resolution = Resolution(
                 case_id=case.case_id,
                 action=action,
@@ -42,7 +48,10 @@ async def decide(
                 amendment=amendment or {},
                 evidence_digest=case.evidence_digest,
             )
-            yield await _decided(client, case, resolution)
+            return await _decided(client, case, resolution)
+
+    for ended in asyncio.as_completed([one(case) for case in cases]):
+        yield await ended
 
 
 async def _decided(client: Client, case: ExceptionCase, resolution: Resolution) -> Decided:
