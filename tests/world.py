@@ -37,7 +37,7 @@ from tieline.temporal import plugin
 from workers.composition import Composition, composition
 from workers.run import workers_of
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 # Each world has a CRM org of its own, so that worlds which share a server do not share deals.
 _orgs = count(1)

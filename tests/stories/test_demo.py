@@ -10,7 +10,7 @@ import pytest
 
 EXPORT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "crm-export"
 DEALS = 30
-DEMO_SECONDS = 150
+DEMO_SECONDS = 280
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -26,7 +26,7 @@ from tieline.rehearsal.survey import Survey, ports, survey
 from tieline.temporal import connect
 
 SAMPLE = Path(__file__).parent / "sample"
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 90.0
 POLL_SECONDS = 0.1
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Stage:
             return None
 
     async def until(self, account: str, what: str, seen: Callable[[Progress], bool]) -> Progress:
-        """Wait until the deal of an account has come so far; raises Unexpected after 45 s."""
+        """Wait until the deal of an account has come so far; raises Unexpected after 90 s."""
 
         async def look() -> Progress | None:
             now = await self.progress(account)
@@ -123,7 +123,7 @@ async def stage(
 
 
 async def patiently(what: str, look: Callable[[], Awaitable[T | None]]) -> T:
-    """What `look` finds, asked for until it is there; raises Unexpected after 45 s."""
+    """What `look` finds, asked for until it is there; raises Unexpected after 90 s."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         found = await look()
