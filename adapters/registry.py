@@ -1,12 +1,15 @@
 """Which vendor's adapter plays which role, and how one is built from a connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from importlib import import_module
-from typing import Protocol, Self
+from types import ModuleType
+from typing import Any, Protocol, Self, cast
 
-from canonical.connections import Connection, Role
+from canonical.connections import Connection, Environment, Role
 from canonical.errors import Misconfigured
-from canonical.ports import Port
+from canonical.inbound import InboundEvent
+from canonical.ports import EventsPort, Port
 
 
 class Adapter(Port, Protocol):
@@ -22,6 +25,32 @@ class Adapter(Port, Protocol):
         ...
 
 
+class Verify(Protocol):
+    """Proves a message genuine and reads it; raises WebhookRefused."""
+
+    def __call__(
+        self,
+        raw: bytes,
+        headers: Mapping[str, str],
+        secrets: Sequence[str],
+        now: datetime,
+        environment: Environment,
+        source: str,
+    ) -> InboundEvent:
+        """The event in the message."""
+        ...
+
+
+class Webhooks(Protocol):
+    """What a vendor's webhook module offers."""
+
+    verify: Verify
+
+    def secret_problem(self, secret: str) -> str | None:
+        """Why a secret cannot verify this vendor's messages, as an advice; None when it can."""
+        ...
+
+
 VENDORS: dict[tuple[Role, str], str] = {
     (Role.CRM, "salesforce"): "adapters.salesforce:SalesforceCrm",
     (Role.BILLING, "stripe"): "adapters.stripe:StripeBilling",
@@ -30,6 +59,13 @@ VENDORS: dict[tuple[Role, str], str] = {
     (Role.SUCCESS, "gainsight"): "adapters.gainsight:GainsightSuccess",
 }
 
+# Who tells what changed, by vendor, whatever its role.
+EVENT_SOURCES: dict[str, str] = {}
+
+# How a vendor's messages are verified: a module with `verify` and `secret_problem`.
+WEBHOOKS: dict[str, str] = {
+    "salesforce": "adapters.salesforce.webhook",
+}
 
 # What a vendor's adapter makes of a deal's id as a person writes it: one form, None for no id.
 DEAL_IDS: dict[str, str] = {"salesforce": "adapters.salesforce.ids:id18"}
@@ -66,3 +102,20 @@ def connect(connection: Connection) -> Adapter:
     module, _, name = place.partition(":")
     adapter: type[Adapter] = getattr(import_module(module), name)
     return adapter.from_connection(connection)
+
+
+def connect_events(connection: Connection) -> EventsPort | None:
+    """The connection as a source of events; None when its vendor tells nothing."""
+    place = EVENT_SOURCES.get(connection.vendor)
+    if place is None:
+        return None
+    module, _, name = place.partition(":")
+    source: Any = getattr(import_module(module), name)
+    return cast(EventsPort, source.from_connection(connection))
+
+
+def webhooks_of(vendor: str) -> Webhooks | None:
+    """How this vendor's messages are verified; None when it sends none."""
+    place = WEBHOOKS.get(vendor)
+    module: ModuleType | None = import_module(place) if place else None
+    return cast(Webhooks, module) if module else None

@@ -23,13 +23,30 @@ class Environment(StrEnum):
 
 
 class Limits(BaseModel):
-    """How fast and how long one process may ask one vendor account."""
+    """How fast and how long one process may ask one vendor account.
+
+    `starts_per_second` limits how fast its events start processes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     requests_per_second: float = Field(default=50.0, gt=0)
     concurrent_requests: int = Field(default=20, gt=0)
     timeout_seconds: float = Field(default=20.0, gt=0)
+    starts_per_second: float = Field(default=20.0, gt=0)
+
+
+class Polling(BaseModel):
+    """How often a connection is asked what changed, besides what it tells us by itself.
+
+    `every_seconds` 0 never asks. `behind_seconds` is how old a cursor may become before somebody is
+    told. `lookback_seconds` is how far the first poll looks back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    every_seconds: int = Field(default=0, ge=0, le=86_400)
+    behind_seconds: int = Field(default=3600, gt=0)
+    lookback_seconds: int = Field(default=86_400, ge=0)
 
 
 def task_queue(connection: str) -> str:
@@ -56,6 +73,7 @@ class Connection(BaseModel):
     account: str = ""
     legal_entities: list[str] = []
     limits: Limits = Limits()
+    poll: Polling = Polling()
     secrets: dict[str, str] = {}
     options: dict[str, str] = {}
 

@@ -10,7 +10,8 @@ TielineError
 │   ├── Unauthorized          the credentials are refused, or lack a permission
 │   ├── Misconfigured         a connection, setting or catalogue entry is wrong or missing
 │   ├── Malformed             the vendor does not understand our request, or we its answer
-│   └── Conflict              the same key was used for a different request
+│   ├── Conflict              the same key was used for a different request
+│   └── CursorExpired         a change feed no longer knows our place in it; the gap is backfilled
 └── NeedsPerson               a business rule failed; a person decides (retry, amend, skip, cancel)
     ├── NotFound              a record that should be there is not
     ├── Rejected              the vendor's own business rule refused
@@ -28,7 +29,11 @@ TielineError
     │   ├── CurrencyMismatch  lines, order and legal entity do not agree on a currency
     │   ├── PriceMismatch     lines do not add up to the order
     │   └── UnsupportedTerms  a term, ramp or charge that cannot be billed as stated
-    └── RevenueMismatch       the ERP's revenue schedule differs from the order
+    ├── RevenueMismatch       the ERP's revenue schedule differs from the order
+    └── IntakeGap             something that should have come in has not
+        ├── CursorBehind      a change feed has not been read for too long, or lost its place
+        ├── CountMismatch     a system told of more changes than the inbox has
+        └── EventMissing      what must follow an event has not arrived in time
 """
 
 from enum import StrEnum
@@ -120,6 +125,10 @@ class Conflict(Terminal):
     """The same key was used for a different request."""
 
 
+class CursorExpired(Terminal):
+    """A change feed no longer knows our place in it: the records themselves are read instead."""
+
+
 class NeedsPerson(TielineError):
     """A business rule failed; never retried blindly."""
 
@@ -192,6 +201,22 @@ class UnsupportedTerms(InvalidOrder):
 
 class RevenueMismatch(NeedsPerson):
     """The ERP's revenue schedule differs from the order's."""
+
+
+class IntakeGap(NeedsPerson):
+    """Something that should have come in has not."""
+
+
+class CursorBehind(IntakeGap):
+    """A change feed has not been read for too long, or lost its place and had to be backfilled."""
+
+
+class CountMismatch(IntakeGap):
+    """A system tells of more changes in a window than the inbox has from it."""
+
+
+class EventMissing(IntakeGap):
+    """What must follow an event (an activation after an order) has not arrived in time."""
 
 
 def _tree(base: type[TielineError]) -> dict[str, type[TielineError]]:

@@ -1,23 +1,45 @@
 """What comes in from other systems, before anything is done about it: record, then act."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import Field
 
 from canonical.connections import Environment
 from canonical.orders import Fact
 
+NORMAL_PRIORITY = 3
+BACKFILL_PRIORITY = 5
+
+
+class Channel(StrEnum):
+    """How an event reached us."""
+
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    STREAM = "stream"
+    FILE = "file"
+    BACKFILL = "backfill"
+
 
 class InboundEvent(Fact):
     """One event as received; `(source, event_id)` identifies it however often it is delivered.
 
-    `source` is the connection's name; `body` is what was received, to the byte.
+    It is a hint: the record itself is read again before anything follows from it (R60). `source` is
+    the connection's name and `type` the sender's own word. `kind` and `subject` say which record
+    changed (`canonical.facts.Kind`); an event of no kind is kept and ignored. `version` is the
+    record's version as the sender states it, comparable as text; empty where it states none. `body`
+    is what was received, to the byte.
     """
 
     source: str
-    event_id: str = Field(min_length=1)
+    event_id: str = Field(min_length=1, max_length=255)
     type: str
+    kind: str = ""
     subject: str = ""
+    version: str = ""
+    channel: Channel = Channel.WEBHOOK
+    priority: int = Field(default=NORMAL_PRIORITY, ge=1, le=5)
     occurred_at: datetime | None = None
     environment: Environment
     body: bytes

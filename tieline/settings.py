@@ -61,7 +61,7 @@ class Temporal(Section):
 
 
 class WebhookSource(Section):
-    """Who may post to `/webhooks/NAME`: a CRM connection and its signing secrets.
+    """Who may post to `/webhooks/NAME`: a connection and its signing secrets.
 
     Several secrets are valid at once, so that they can be rotated without losing an event.
     """
@@ -142,13 +142,12 @@ class Settings(BaseSettings):
         return connections
 
     @model_rule(mode="after")
-    def _sources_have_a_crm(self) -> Self:
+    def _sources_have_a_connection(self) -> Self:
         for name, source in self.webhooks.sources.items():
-            connection = self.connections.get(source.connection)
-            if connection is None or connection.role is not Role.CRM:
+            if source.connection not in self.connections:
                 raise ValueError(
                     f"webhooks.sources.{name}.connection names {source.connection!r}, "
-                    "which is not a CRM connection"
+                    "which is not a connection"
                 )
         return self
 

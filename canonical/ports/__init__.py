@@ -3,6 +3,7 @@
 from canonical.ports.billing import BillingPort
 from canonical.ports.crm import CrmPort
 from canonical.ports.erp import ErpPort
+from canonical.ports.events import ChangePage, EventsPort
 from canonical.ports.port import Booking, Port, RecordSummary
 from canonical.ports.success import SuccessPort
 from canonical.ports.support import SupportPort
@@ -10,8 +11,10 @@ from canonical.ports.support import SupportPort
 __all__ = [
     "BillingPort",
     "Booking",
+    "ChangePage",
     "CrmPort",
     "ErpPort",
+    "EventsPort",
     "Port",
     "RecordSummary",
     "SuccessPort",

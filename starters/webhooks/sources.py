@@ -1,39 +1,15 @@
 """Who may post, and how each vendor's messages are verified."""
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from adapters.http.secrets import resolve
-from adapters.salesforce import webhook as salesforce
+from adapters.registry import WEBHOOKS, Verify, webhooks_of
 from canonical.connections import Connection, Environment
 from canonical.errors import Misconfigured
 from canonical.inbound import InboundEvent
 from tieline.settings import Settings, WebhookSource
-
-SECRET_BYTES_MIN = 24  # Standard Webhooks, "signature scheme"
-
-
-class Verify(Protocol):
-    """Proves a message genuine and reads it; raises WebhookRefused."""
-
-    def __call__(
-        self,
-        raw: bytes,
-        headers: Mapping[str, str],
-        secrets: Sequence[str],
-        now: datetime,
-        environment: Environment,
-        source: str,
-    ) -> InboundEvent:
-        """The event in the message."""
-        ...
-
-
-VERIFIERS: Mapping[str, Verify] = {"salesforce": salesforce.verify}
 
 
 @dataclass(frozen=True)
@@ -61,27 +37,18 @@ def webhook_sources(settings: Settings) -> dict[str, Source]:
 
 
 def _source(name: str, configured: WebhookSource, connection: Connection) -> Source:
-    verify = VERIFIERS.get(connection.vendor)
-    if verify is None:
+    vendor = webhooks_of(connection.vendor)
+    if vendor is None:
         raise Misconfigured(
             f"webhooks.sources.{name}: messages of vendor {connection.vendor!r} cannot be "
-            f"verified; name a connection of {', '.join(VERIFIERS)}",
+            f"verified; name a connection of {', '.join(WEBHOOKS)}",
             about=f"webhooks.sources.{name}",
         )
-    secrets = [_signing_secret(name, reference) for reference in configured.secrets]
-    return Source(connection.name, connection.environment, verify, secrets)
-
-
-def _signing_secret(name: str, reference: str) -> str:
-    secret = resolve(reference)
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_") + "==")
-    except binascii.Error:
-        key = b""
-    if len(key) < SECRET_BYTES_MIN:
-        raise Misconfigured(
-            f"webhooks.sources.{name}: {reference} is not a signing secret; put whsec_ and at "
-            f"least {SECRET_BYTES_MIN} random bytes in base64 there",
-            about=f"webhooks.sources.{name}",
-        )
-    return secret
+    secrets = [resolve(reference) for reference in configured.secrets]
+    for reference, secret in zip(configured.secrets, secrets, strict=True):
+        if problem := vendor.secret_problem(secret):
+            raise Misconfigured(
+                f"webhooks.sources.{name}: {reference} is not a signing secret; {problem}",
+                about=f"webhooks.sources.{name}",
+            )
+    return Source(connection.name, connection.environment, vendor.verify, secrets)

@@ -73,7 +73,7 @@ def test_every_command_that_needs_settings_says_that_the_file_is_missing(
         (CRM + f"secrets = {{ private_key = '{CANARY}' }}", "is not a reference env:NAME or file"),
         (f"ledger_url = ['{CANARY}']", "ledger_url: input should be a valid string"),
         (f"[temporal]\naddress = {{ x = '{CANARY}' }}", "temporal.address: input should be a val"),
-        ("[webhooks.sources.crm]\nconnection = 'crm'\nsecrets = ['env:A']", "not a CRM connection"),
+        ("[webhooks.sources.crm]\nconnection = 'crm'\nsecrets = ['env:A']", "not a connection"),
     ],
     ids=lambda text: text.split("\n")[0][:30],
 )

@@ -1,0 +1,149 @@
+"""What has happened to a record, by what it was and what it is now (R53, R54).
+
+A pure function of two reads, so that duplicates, gaps and reordered hints cannot change the answer:
+whatever lies between the last read and this one is told now, and nothing is told twice, because the
+id of an occurrence follows from the record and not from the message that made us look.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import TypeVar
+
+from canonical.events import (
+    CaseEscalated,
+    CaseSeverityChanged,
+    ContractAmended,
+    EventData,
+    ImplementationCompleted,
+    InvoiceOverdue,
+    InvoicePosted,
+    MilestoneCompleted,
+    PaymentReceived,
+)
+from canonical.facts import (
+    AnyFacts,
+    CaseFacts,
+    ContractFacts,
+    InvoiceFacts,
+    InvoiceStatus,
+    OnboardingFacts,
+    OpportunityFacts,
+    TaskFacts,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """Something that happened to a record; `once` tells it from others of its type there."""
+
+    data: EventData
+    occurred_at: datetime
+    once: str = ""
+
+
+def occurrences(
+    connection: str, before: AnyFacts | None, now: AnyFacts, today: date
+) -> list[Occurrence]:
+    """What happened between two reads of one record, in the order in which it happened."""
+    match now:
+        case InvoiceFacts():
+            return list(_invoice(connection, _same(before, InvoiceFacts), now, today))
+        case ContractFacts():
+            return list(_contract(connection, _same(before, ContractFacts), now))
+        case CaseFacts():
+            return list(_case(connection, _same(before, CaseFacts), now))
+        case OnboardingFacts():
+            return list(_onboarding(connection, now))
+        case TaskFacts():
+            return list(_task(connection, now))
+        case OpportunityFacts():
+            return []  # told by the process that accepts the order
+
+
+def is_overdue(invoice: InvoiceFacts, today: date) -> bool:
+    """Whether an open invoice has passed its due date with something left to pay."""
+    return (
+        invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE)
+        and invoice.due_on is not None
+        and invoice.due_on < today
+        and invoice.remaining.amount_minor > 0
+    )
+
+
+def _same(before: AnyFacts | None, kind: type[T]) -> T | None:
+    return before if isinstance(before, kind) else None
+
+
+def _invoice(
+    connection: str, before: InvoiceFacts | None, now: InvoiceFacts, today: date
+) -> Iterator[Occurrence]:
+    about = {"connection": connection, "external_id": now.id, "number": now.number}
+    about |= {"account_id": now.account_id, "opportunity_id": now.opportunity_id}
+    if now.status is InvoiceStatus.DRAFT:
+        return
+    if now.posted_at is not None:
+        posted = InvoicePosted(**about, total=now.total, remaining=now.remaining, due_on=now.due_on)
+        yield Occurrence(posted, now.posted_at)
+    if is_overdue(now, today) and now.due_on is not None:
+        overdue = InvoiceOverdue(**about, remaining=now.remaining, due_on=now.due_on)
+        late = datetime.combine(now.due_on, time.max, UTC).replace(microsecond=0)
+        yield Occurrence(overdue, late, once=now.due_on.isoformat())
+    paid_before = before.paid.amount_minor if before else 0
+    if now.paid.amount_minor > paid_before:
+        in_full = now.status is InvoiceStatus.PAID
+        received = PaymentReceived(**about, paid=now.paid, remaining=now.remaining, in_full=in_full)
+        at = now.paid_at or now.changed_at
+        yield Occurrence(received, at, once=str(now.paid.amount_minor))
+
+
+def _contract(
+    connection: str, before: ContractFacts | None, now: ContractFacts
+) -> Iterator[Occurrence]:
+    if before is None or (before.terms_digest, before.status) == (now.terms_digest, now.status):
+        return
+    amended = ContractAmended(
+        connection=connection,
+        external_id=now.id,
+        status=now.status,
+        account_id=now.account_id,
+        opportunity_id=now.opportunity_id,
+    )
+    yield Occurrence(amended, now.changed_at, once=now.version)
+
+
+def _case(connection: str, before: CaseFacts | None, now: CaseFacts) -> Iterator[Occurrence]:
+    about = {"connection": connection, "external_id": now.id, "account_id": now.account_id}
+    if before is not None and before.severity != now.severity:
+        changed = CaseSeverityChanged(**about, before=before.severity, severity=now.severity)
+        yield Occurrence(changed, now.changed_at, once=now.version)
+    if now.escalated and not (before and before.escalated):
+        escalated = CaseEscalated(**about, severity=now.severity)
+        # Again once it was calm in between: the version of the read that saw it is part of the id.
+        yield Occurrence(escalated, now.changed_at, once=now.version)
+
+
+def _onboarding(connection: str, now: OnboardingFacts) -> Iterator[Occurrence]:
+    if now.completed:
+        completed = ImplementationCompleted(
+            connection=connection,
+            external_id=now.id,
+            account_id=now.account_id,
+            opportunity_id=now.opportunity_id,
+        )
+        yield Occurrence(completed, now.completed_at or now.changed_at)
+
+
+def _task(connection: str, now: TaskFacts) -> Iterator[Occurrence]:
+    if now.completed:
+        completed = MilestoneCompleted(
+            connection=connection,
+            external_id=now.id,
+            name=now.name,
+            onboarding_id=now.onboarding_id,
+            account_id=now.account_id,
+            opportunity_id=now.opportunity_id,
+        )
+        yield Occurrence(completed, now.completed_at or now.changed_at)
