@@ -7,9 +7,11 @@ from sqlmodel import Session
 
 from canonical.connections import Environment
 from canonical.effects import EffectState, ExternalRef, ProcessRef
+from canonical.events import TYPES, CanonicalEvent, EventData
+from domain.announcements import confirmed, reversed_
 from ledger import audit, crosswalk, milestones
 from ledger.effect_facts import EffectFacts, settle
-from ledger.events import CanonicalEvent, append_event, event_id
+from ledger.events import append_event, event_id
 from ledger.scopes import Lease
 
 ERROR_CHARACTERS_MAX = 500
@@ -43,32 +45,31 @@ def confirm(
     if lease is not None:
         lease.release(session, effect.scope)
     audit.append(session, actor, "effect.confirmed", effect.key, body, now)
-    append_event(session, _event(effect, "confirmed", ref, effect.process, environment, now))
+    told = confirmed(effect.connection, effect.kind, subject, effect.key, ref.id)
+    append_event(session, _event(effect, told, effect.process, environment, now))
     return True
 
 
 def _event(
     effect: EffectFacts,
-    what: str,
-    ref: ExternalRef,
+    data: EventData,
     process: ProcessRef,
     environment: Environment,
     now: datetime,
 ) -> CanonicalEvent:
-    kind = f"{effect.kind}.{what}"
-    body: dict[str, Any] = {"external_id": ref.id, "connection": effect.connection}
-    if effect.milestone:
-        body["milestone"] = effect.milestone
+    kind, version = TYPES[type(data)]
     return CanonicalEvent(
         id=event_id(kind, effect.key),
         type=kind,
+        version=version,
+        source=effect.connection,
         subject=f"{effect.subject.kind}/{effect.subject.id}",
         occurred_at=now,
         correlation_id=process.correlation_id,
         causation_id=effect.key,
         legal_entity=effect.legal_entity,
         environment=environment,
-        body=body,
+        body=data.model_dump(mode="json"),
     )
 
 
@@ -115,5 +116,6 @@ def mark_undone(
     lease.release(session, effect.scope)
     body = {"external_id": ref.id}
     audit.append(session, process.workflow_id, "effect.undone", effect.key, body, now)
-    append_event(session, _event(effect, "undone", ref, process, environment, now))
+    told = reversed_(effect.connection, effect.kind, ref.id)
+    append_event(session, _event(effect, told, process, environment, now))
     return True

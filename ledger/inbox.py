@@ -1,10 +1,11 @@
 """The inbox: what comes in is stored once, answered, and only then acted on (DESIGN: idea 3)."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlmodel import Session
 
 from canonical.inbound import Backlog, InboundEvent, PendingEvent, Refusal, StoredEvent
@@ -23,8 +24,11 @@ class InboxState(StrEnum):
     """Where an inbound event stands."""
 
     PENDING = "pending"
-    DISPATCHED = "dispatched"
-    DEAD = "dead"
+    DISPATCHED = "dispatched"  # a process has taken it on
+    RECORDED = "recorded"  # its record was read, and what happened is in the outbox
+    STALE = "stale"  # a newer version of its record is known: without effect
+    IGNORED = "ignored"  # genuine, but nothing of ours
+    DEAD = "dead"  # set aside for a person, with its cause
 
 
 _STORE = Upsert(
@@ -63,23 +67,53 @@ class Inbox:
 
     async def store(self, event: InboundEvent) -> StoredEvent:
         """Store an event durably; one that is there already is only counted."""
-        row = event.model_dump() | {"due_at": event.received_at, "state": InboxState.PENDING.value}
-        row |= {"deliveries": 1, "attempts": 0, "workflow_id": "", "error": ""}
-        stored = await self._db.run(lambda s: _STORE.run(s, row).one())
-        return StoredEvent(id=stored.id, new=stored.deliveries == 1)
+        return await self._db.run(lambda s: store(s, event))
 
     async def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; beyond 10,000 of one source and code they are only counted."""
         await self._db.run(lambda s: _refuse(s, refusal))
 
-    async def pending(self, limit: int, now: datetime | None = None) -> list[PendingEvent]:
-        """Claim the oldest events that are due, so that no other dispatcher takes them meanwhile.
+    async def pending(
+        self,
+        limit: int,
+        now: datetime | None = None,
+        *,
+        source: str | None = None,
+        kinds: Collection[str] | None = None,
+        but_kinds: Collection[str] = (),
+    ) -> list[PendingEvent]:
+        """Claim events that are due, the most urgent and then the oldest first, so that no other
+        dispatcher takes them meanwhile; of one source, and of some kinds or all but some.
 
-        One that is neither dispatched nor failed within the claim is due again.
+        One that is neither settled nor failed within the claim is due again.
         """
         moment = now or self._clock()
+        wanted: list[ColumnElement[bool]] = []
+        if source is not None:
+            wanted.append(inbox.c.source == source)
+        if kinds is not None:
+            wanted.append(inbox.c.kind.in_(kinds))
+        if but_kinds:
+            wanted.append(inbox.c.kind.not_in(but_kinds))
         bounded = min(limit, PENDING_MAX)
-        return await self._db.run(lambda s: _claim(s, bounded, moment, moment + self._claim))
+        until = moment + self._claim
+        return await self._db.run(lambda s: _claimed(s, bounded, moment, until, wanted))
+
+    async def waiting_sources(
+        self, now: datetime | None = None, *, but_kinds: Collection[str] = ()
+    ) -> list[str]:
+        """The sources of which events are due, all but some kinds."""
+        moment = now or self._clock()
+        statement = (
+            select(inbox.c.source)
+            .distinct()
+            .where(
+                inbox.c.state == "pending",
+                inbox.c.due_at <= moment,
+                inbox.c.kind.not_in(but_kinds),
+            )
+        )
+        return await self._db.read(lambda s: list(s.connection().execute(statement).scalars()))
 
     async def dispatched(self, event_id: int, workflow_id: str) -> None:
         """The event reached its process; only now it is done with."""
@@ -87,18 +121,18 @@ class Inbox:
         await self._settle(event_id, values | {"settled_at": self._clock()})
 
     async def failed(
-        self, event_id: int, error: str, retry_at: datetime, dead: bool = False
+        self, event_id: int, error: str, retry_at: datetime, dead: bool = False, cause: str = ""
     ) -> None:
         """The dispatch failed: due again at `retry_at`, or set aside for a person when dead."""
         values: dict[str, Any] = {"error": error[:ERROR_CHARACTERS_MAX], "due_at": retry_at}
+        values["cause"] = cause
         if dead:
             values |= {"state": InboxState.DEAD.value, "settled_at": self._clock()}
         await self._settle(event_id, values)
 
     async def requeue(self, event_id: int) -> None:
         """Make an event due again, dead or dispatched: a replay that a person asked for (R127)."""
-        values = {"state": InboxState.PENDING.value, "due_at": self._clock(), "attempts": 0}
-        await self._settle(event_id, values | {"settled_at": None})
+        await self._db.run(lambda s: requeue(s, event_id, self._clock()))
 
     async def counts(self) -> dict[InboxState, int]:
         """How many events are in each state."""
@@ -116,14 +150,41 @@ class Inbox:
         return Backlog(pending=pending, oldest_seconds=max(0.0, seconds), dead=dead)
 
     async def _settle(self, event_id: int, values: dict[str, Any]) -> None:
-        await self._db.run(lambda s: s.connection().execute(_SETTLE, {"of_id": event_id} | values))
+        await self._db.run(lambda s: settle(s, event_id, **values))
 
 
-def _claim(session: Session, limit: int, now: datetime, until: datetime) -> list[PendingEvent]:
+def store(session: Session, event: InboundEvent) -> StoredEvent:
+    """Store an event within the caller's transaction; one of no kind of ours is done with."""
+    row = event.model_dump() | {"due_at": event.received_at, "deliveries": 1, "attempts": 0}
+    state = InboxState.PENDING if event.kind else InboxState.IGNORED
+    row |= {"state": state.value, "account_id": "", "workflow_id": "", "cause": "", "error": ""}
+    row |= {"settled_at": None if event.kind else event.received_at}
+    stored = _STORE.run(session, row).one()
+    return StoredEvent(id=stored.id, new=stored.deliveries == 1)
+
+
+def settle(session: Session, event_id: int, **values: Any) -> None:
+    """Change what is known of a stored event, within the caller's transaction."""
+    session.connection().execute(_SETTLE, {"of_id": event_id} | values)
+
+
+def requeue(session: Session, event_id: int, now: datetime) -> None:
+    """Make an event due again, within the caller's transaction."""
+    values = {"state": InboxState.PENDING.value, "due_at": now, "attempts": 0, "cause": ""}
+    settle(session, event_id, **values, settled_at=None)
+
+
+def _claimed(
+    session: Session,
+    limit: int,
+    now: datetime,
+    until: datetime,
+    wanted: list[ColumnElement[bool]],
+) -> list[PendingEvent]:
     due = (
         select(inbox.c.id)
-        .where(inbox.c.state == "pending", inbox.c.due_at <= now)
-        .order_by(inbox.c.id)
+        .where(inbox.c.state == "pending", inbox.c.due_at <= now, *wanted)
+        .order_by(inbox.c.priority, inbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -138,7 +199,7 @@ def _claim(session: Session, limit: int, now: datetime, until: datetime) -> list
         .returning(*_EVENT_FIELDS)
     )
     events = [PendingEvent(**row._mapping) for row in connection.execute(claimed)]
-    return sorted(events, key=lambda event: event.id)
+    return sorted(events, key=lambda event: (event.priority, event.id))
 
 
 def _refuse(session: Session, refusal: Refusal) -> None:

@@ -1,6 +1,6 @@
 """The ledger's tables, one file a family; importing this loads them all."""
 
-from ledger.models import desk, effects, evidence, inbox
+from ledger.models import desk, effects, evidence, inbox, intake
 from ledger.models.base import metadata
 
-__all__ = ["desk", "effects", "evidence", "inbox", "metadata"]
+__all__ = ["desk", "effects", "evidence", "inbox", "intake", "metadata"]

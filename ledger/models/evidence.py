@@ -55,12 +55,14 @@ class EventRow(LedgerModel, table=True):
     __table_args__ = (
         Index("ix_events_subject", "subject"),
         Index("ix_events_correlation_id", "correlation_id"),
+        Index("ix_events_type", "type", "position"),
     )
 
     position: int | None = Field(default=None, primary_key=True, sa_type=Identity)
     id: str = Field(unique=True)
     type: str
     version: int
+    source: str
     subject: str
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     correlation_id: str

@@ -9,25 +9,36 @@ from ledger.models.base import Identity, LedgerModel, UtcDateTime, table_of
 
 
 class InboxRow(LedgerModel, table=True):
-    """One inbound event by (source, event id); `due_at` is also how long a dispatcher claims it."""
+    """One inbound event by (source, event id); `due_at` is also how long a dispatcher claims it.
+
+    `cause` is the kind of error that set it aside; `account_id` is known once its record was read.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (
         UniqueConstraint("source", "event_id"),
         Index(
             "ix_inbox_pending",
+            "source",
+            "priority",
             "id",
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),
         ),
-        Index("ix_inbox_state", "state"),
+        Index("ix_inbox_state", "state", "cause"),
+        Index("ix_inbox_subject", "source", "kind", "subject"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Identity)
     source: str
     event_id: str
     type: str
+    kind: str
     subject: str
+    version: str
+    channel: str
+    priority: int
+    account_id: str = ""
     environment: str
     occurred_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     received_at: datetime = Field(sa_type=UtcDateTime)
@@ -37,6 +48,7 @@ class InboxRow(LedgerModel, table=True):
     attempts: int
     due_at: datetime = Field(sa_type=UtcDateTime)
     workflow_id: str = ""
+    cause: str = ""
     error: str = ""
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

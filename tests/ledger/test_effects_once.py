@@ -47,7 +47,7 @@ async def test_a_write_is_confirmed_with_everything_that_follows_from_it(
     (milestone,) = await milestones_of(db, process().workflow_id)
     assert (milestone.milestone, milestone.at) == (wanted.milestone, clock.now)
     (event,) = await read_events(db)
-    assert (event.type, event.legal_entity) == ("subscription.confirmed", "US01")
+    assert (event.type, event.legal_entity) == ("contract.activated", "US01")
     assert event.correlation_id == wanted.process.correlation_id
     assert await actions(db) == ["effect.confirmed"]
     assert vendor.probes == 0

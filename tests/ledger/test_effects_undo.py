@@ -39,8 +39,8 @@ async def test_a_confirmed_effect_is_reversed_once(db: Database) -> None:
     assert await effects.external_id("stripe-us", "subscription", wanted.subject) is None
     assert await effects.standing("stripe-us", "subscription", wanted.subject) == []
     assert [event.type for event in await read_events(db)] == [
-        "subscription.confirmed",
-        "subscription.undone",
+        "contract.activated",
+        "record.reversed",
     ]
 
 

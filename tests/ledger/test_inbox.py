@@ -20,6 +20,7 @@ def paid(clock: Clock, event_id: str = "evt_1") -> InboundEvent:
         source="stripe-us",
         event_id=event_id,
         type="invoice.paid",
+        kind="invoice",
         subject="in_42",
         environment=Environment.TEST,
         body=b'{"id": "\xff"}',

@@ -1,0 +1,211 @@
+"""Change feeds: our place in each, kept in the transaction that stores what was read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Row, Select, func, select, update
+from sqlmodel import Session
+
+from canonical.inbound import InboundEvent
+from canonical.ports.events import ChangePage
+from ledger import audit
+from ledger.clock import Clock, utc_now
+from ledger.database import Database
+from ledger.inbox import store
+from ledger.models.inbox import inbox
+from ledger.models.intake import counts, cursors
+from ledger.upserts import Upsert
+
+EXAMPLES_MAX = 20
+ERROR_CHARACTERS_MAX = 300
+SUBJECTS_PER_QUERY = 500
+
+_PLACE = Upsert(
+    cursors,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[cursors.c.connection, cursors.c.stream],
+        set_={
+            "cursor": insert.excluded.cursor,
+            "read_up_to": insert.excluded.read_up_to,
+            "polled_at": insert.excluded.polled_at,
+            "stored": cursors.c.stored + insert.excluded.stored,
+            "error": "",
+        },
+    ),
+)
+_COUNT = Upsert(
+    counts,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[counts.c.connection, counts.c.stream, counts.c.since],
+        set_={
+            name: insert.excluded[name]
+            for name in ("until", "told", "missing", "examples", "counted_at")
+        },
+    ),
+)
+
+
+class Cursor(BaseModel):
+    """Our place in one change feed."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    connection: str
+    stream: str
+    cursor: str
+    read_up_to: datetime
+    polled_at: datetime
+    stored: int
+    error: str
+    expired_at: datetime | None
+    gap_from: datetime | None
+
+
+class Count(BaseModel):
+    """How a window of a feed compared with the inbox."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    connection: str
+    stream: str
+    since: datetime
+    until: datetime
+    told: int
+    missing: int
+    examples: list[str]
+    counted_at: datetime
+
+
+class Feeds:
+    """The places in all change feeds, and what was counted of them."""
+
+    def __init__(self, db: Database, *, clock: Clock = utc_now) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def cursor(self, connection: str, stream: str) -> Cursor | None:
+        """Our place in a feed; None before the first poll."""
+        statement = select(cursors).where(
+            cursors.c.connection == connection, cursors.c.stream == stream
+        )
+        row = await self._db.read(lambda s: s.connection().execute(statement).first())
+        return Cursor.model_validate(row) if row else None
+
+    async def cursors(self) -> list[Cursor]:
+        """Our places in all feeds."""
+        statement = select(cursors).order_by(cursors.c.connection, cursors.c.stream)
+        rows = await self._db.read(lambda s: s.connection().execute(statement).all())
+        return [Cursor.model_validate(row) for row in rows]
+
+    async def keep(self, connection: str, stream: str, page: ChangePage) -> int:
+        """Store a page and our place after it, both or neither; how many events were new."""
+        now = self._clock()
+
+        def work(session: Session) -> int:
+            new = sum(store(session, event).new for event in page.events)
+            place: dict[str, Any] = {"connection": connection, "stream": stream}
+            place |= {"cursor": page.cursor}
+            place |= {"read_up_to": page.read_up_to, "polled_at": now, "stored": new, "error": ""}
+            _PLACE.run(session, place)
+            return new
+
+        return await self._db.run(work)
+
+    async def store(self, events: Sequence[InboundEvent]) -> int:
+        """Store events that no cursor follows from (a backfill's); how many were new."""
+        return await self._db.run(lambda s: sum(store(s, event).new for event in events))
+
+    async def failed(self, connection: str, stream: str, error: str) -> None:
+        """The feed could not be read; our place stays."""
+        await self._change(connection, stream, error=error[:ERROR_CHARACTERS_MAX])
+
+    async def expired(self, connection: str, stream: str, gap_from: datetime) -> None:
+        """The feed forgot our place: on record, with where the gap begins, until someone looks."""
+        now = self._clock()
+
+        def work(session: Session) -> None:
+            body = {"stream": stream, "gap_from": gap_from.isoformat()}
+            audit.append(session, "tieline", "cursor.expired", connection, body, now)
+            _change(session, connection, stream, expired_at=now, gap_from=gap_from)
+
+        await self._db.run(work)
+
+    async def missing(
+        self, connection: str, census: Mapping[str, str], since: datetime
+    ) -> dict[str, str]:
+        """What of a census the inbox has not: no event of the subject with that version or later.
+
+        `since` bounds nothing but the work: older events of a subject cannot have its new version.
+        """
+        subjects = list(census)
+        known: dict[str, str] = {}
+        for start in range(0, len(subjects), SUBJECTS_PER_QUERY):
+            chunk = subjects[start : start + SUBJECTS_PER_QUERY]
+            statement = (
+                select(inbox.c.subject, func.max(inbox.c.version))
+                .where(inbox.c.source == connection, inbox.c.subject.in_(chunk))
+                .group_by(inbox.c.subject)
+            )
+            for row in await self._db.read(_rows_of(statement)):
+                known[row[0]] = row[1]
+        return {s: v for s, v in census.items() if s not in known or known[s] < v}
+
+    async def counted(
+        self,
+        connection: str,
+        stream: str,
+        since: datetime,
+        until: datetime,
+        told: int,
+        missing: Mapping[str, str],
+    ) -> None:
+        """Keep the outcome of a count; the same window again replaces it."""
+        row: dict[str, Any] = {"connection": connection, "stream": stream}
+        row |= {"since": since, "until": until}
+        row |= {"told": told, "missing": len(missing), "counted_at": self._clock()}
+        row |= {"examples": sorted(missing)[:EXAMPLES_MAX]}
+        await self._db.run(lambda s: _COUNT.run(s, row))
+
+    async def last_count(self, connection: str, stream: str) -> Count | None:
+        """The newest window that was counted."""
+        statement = (
+            select(counts)
+            .where(counts.c.connection == connection, counts.c.stream == stream)
+            .order_by(counts.c.until.desc())
+            .limit(1)
+        )
+        row = await self._db.read(lambda s: s.connection().execute(statement).first())
+        return Count.model_validate(row) if row else None
+
+    async def mismatches(self, since: datetime) -> list[Count]:
+        """The windows counted since then of which something is missing."""
+        statement = (
+            select(counts)
+            .where(counts.c.missing > 0, counts.c.counted_at >= since)
+            .order_by(counts.c.counted_at)
+        )
+        rows = await self._db.read(lambda s: s.connection().execute(statement).all())
+        return [Count.model_validate(row) for row in rows]
+
+    async def _change(self, connection: str, stream: str, **values: object) -> None:
+        await self._db.run(lambda s: _change(s, connection, stream, **values))
+
+
+def _rows_of(statement: Select[Any]) -> Callable[[Session], Sequence[Row[Any]]]:
+    return lambda session: session.connection().execute(statement).all()
+
+
+def _change(session: Session, connection: str, stream: str, **values: object) -> None:
+    of_feed = (cursors.c.connection == connection) & (cursors.c.stream == stream)
+    session.connection().execute(update(cursors).where(of_feed).values(**values))
+
+
+def is_behind(cursor: Cursor, now: datetime, behind_seconds: float) -> bool:
+    """Whether a feed was not read for so long that somebody has to know.
+
+    A poll of a quiet feed moves `read_up_to` too: an old one means that nothing reads it, whatever
+    the health of the processes says.
+    """
+    return now - cursor.read_up_to > timedelta(seconds=behind_seconds)
