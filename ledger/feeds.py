@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import func, select, update
 from sqlmodel import Session
 
+from canonical.feeds import Count, Cursor
 from canonical.inbound import InboundEvent
 from canonical.ports.events import ChangePage
 from ledger import audit
@@ -47,37 +47,6 @@ _COUNT = Upsert(
 )
 
 
-class Cursor(BaseModel):
-    """Our place in one change feed."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    connection: str
-    stream: str
-    cursor: str
-    read_up_to: datetime
-    polled_at: datetime
-    stored: int
-    error: str
-    expired_at: datetime | None
-    gap_from: datetime | None
-
-
-class Count(BaseModel):
-    """How a window of a feed compared with the inbox."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    connection: str
-    stream: str
-    since: datetime
-    until: datetime
-    told: int
-    missing: int
-    examples: list[str]
-    counted_at: datetime
-
-
 class Feeds:
     """The places in all change feeds, and what was counted of them."""
 
@@ -91,13 +60,13 @@ class Feeds:
             cursors.c.connection == connection, cursors.c.stream == stream
         )
         row = await self._db.read(lambda s: s.connection().execute(statement).first())
-        return Cursor.model_validate(row) if row else None
+        return Cursor.model_validate(dict(row._mapping)) if row else None
 
     async def cursors(self) -> list[Cursor]:
         """Our places in all feeds."""
         statement = select(cursors).order_by(cursors.c.connection, cursors.c.stream)
         rows = await self._db.read(lambda s: s.connection().execute(statement).all())
-        return [Cursor.model_validate(row) for row in rows]
+        return [Cursor.model_validate(dict(row._mapping)) for row in rows]
 
     async def keep(self, connection: str, stream: str, page: ChangePage) -> int:
         """Store a page and our place after it, both or neither; how many events were new."""
@@ -132,24 +101,13 @@ class Feeds:
 
         await self._db.run(work)
 
-    async def missing(
-        self, connection: str, census: Mapping[str, str], since: datetime
-    ) -> dict[str, str]:
-        """What of a census the inbox has not: no event of the subject with that version or later.
-
-        `since` bounds nothing but the work: older events of a subject cannot have its new version.
-        """
+    async def missing(self, connection: str, census: Mapping[str, str]) -> dict[str, str]:
+        """What of a census the inbox has not, with that version or a later one."""
         subjects = list(census)
         known: dict[str, str] = {}
         for start in range(0, len(subjects), SUBJECTS_PER_QUERY):
             chunk = subjects[start : start + SUBJECTS_PER_QUERY]
-            statement = (
-                select(inbox.c.subject, func.max(inbox.c.version))
-                .where(inbox.c.source == connection, inbox.c.subject.in_(chunk))
-                .group_by(inbox.c.subject)
-            )
-            for row in await self._db.read(_rows_of(statement)):
-                known[row[0]] = row[1]
+            known |= await self._db.read(_newest_of(connection, chunk))
         return {s: v for s, v in census.items() if s not in known or known[s] < v}
 
     async def counted(
@@ -177,7 +135,7 @@ class Feeds:
             .limit(1)
         )
         row = await self._db.read(lambda s: s.connection().execute(statement).first())
-        return Count.model_validate(row) if row else None
+        return Count.model_validate(dict(row._mapping)) if row else None
 
     async def mismatches(self, since: datetime) -> list[Count]:
         """The windows counted since then of which something is missing."""
@@ -187,14 +145,19 @@ class Feeds:
             .order_by(counts.c.counted_at)
         )
         rows = await self._db.read(lambda s: s.connection().execute(statement).all())
-        return [Count.model_validate(row) for row in rows]
+        return [Count.model_validate(dict(row._mapping)) for row in rows]
 
     async def _change(self, connection: str, stream: str, **values: object) -> None:
         await self._db.run(lambda s: _change(s, connection, stream, **values))
 
 
-def _rows_of(statement: Select[Any]) -> Callable[[Session], Sequence[Row[Any]]]:
-    return lambda session: session.connection().execute(statement).all()
+def _newest_of(connection: str, subjects: Sequence[str]) -> Callable[[Session], dict[str, str]]:
+    statement = (
+        select(inbox.c.subject, func.max(inbox.c.version))
+        .where(inbox.c.source == connection, inbox.c.subject.in_(subjects))
+        .group_by(inbox.c.subject)
+    )
+    return lambda session: {row[0]: row[1] for row in session.connection().execute(statement)}
 
 
 def _change(session: Session, connection: str, stream: str, **values: object) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
@@ -16,6 +15,7 @@ from canonical.connections import Environment
 from canonical.effects import ProcessRef
 from canonical.events import TYPES, CanonicalEvent
 from canonical.facts import FACTS, AnyFacts
+from canonical.feeds import Taken
 from canonical.ids import correlation_id
 from canonical.inbound import PendingEvent
 from canonical.milestones import Milestone
@@ -57,15 +57,6 @@ _PUT = Upsert(
 _OF_DEAL = select(processes.c.process, processes.c.workflow_id).where(
     processes.c.business_id == bindparam("of_business")
 )
-
-
-class Taken(BaseModel):
-    """What became of a hint: its state, and the ids of the events that were new."""
-
-    model_config = ConfigDict(frozen=True)
-
-    state: InboxState
-    events: list[str] = []
 
 
 class Records:

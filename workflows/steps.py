@@ -29,6 +29,8 @@ FOLLOW_RETRY = RetryPolicy(
     maximum_interval=timedelta(hours=1),
 )
 LOCAL_TIMEOUT = timedelta(seconds=30)
+# In place of a connection: what only needs our own ledger runs on the processes' own queue.
+OWN_QUEUE = ""
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,11 @@ async def attempt(
     patience: timedelta,
     summary: str,
 ) -> Any:
-    """Run a system activity on its connection's queue until it succeeds or patience ends."""
+    """Run an activity on its connection's queue until it succeeds or patience ends."""
     return await workflow.execute_activity_method(
         activity,
         request,
-        task_queue=task_queue(connection),
+        task_queue=None if connection == OWN_QUEUE else task_queue(connection),
         start_to_close_timeout=ATTEMPT_TIMEOUT,
         schedule_to_close_timeout=patience,
         retry_policy=GATE_RETRY if gates else FOLLOW_RETRY,

@@ -1,0 +1,174 @@
+"""What the ledger knows to be late or missing: feeds, counts, and milestones that must follow."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from canonical.connections import Polling
+from canonical.feeds import Count, Cursor
+from canonical.intake import Concern, ConcernKind
+from canonical.money import Money
+from ledger.clock import Clock, utc_now
+from ledger.database import Database
+from ledger.feeds import Feeds, is_behind
+from ledger.models.desk import milestones, processes
+
+MISSING_MAX = 200
+# What was counted longer ago was looked at, or will be found by the next count of its window.
+COUNTS_WATCHED = timedelta(days=2)
+EXPIRIES_WATCHED = timedelta(days=2)
+# Older processes are not expected to move any more.
+EXPECTED_WITHIN = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What must follow a milestone of a process, and how soon."""
+
+    name: str
+    process: str
+    after: str
+    then: str
+    within: timedelta
+
+
+class SqlWatch:
+    """`activities.watch.Watchbook` over a ledger, by the catalogue's expectations of the moment."""
+
+    def __init__(
+        self,
+        db: Database,
+        polling: Mapping[str, Polling],
+        expectations: Callable[[], Sequence[Expectation]],
+        *,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._db = db
+        self._polling = polling
+        self._expectations = expectations
+        self._feeds = Feeds(db, clock=clock)
+        self._clock = clock
+
+    async def concerns(self) -> list[Concern]:
+        """Everything that is late or missing now."""
+        now = self._clock()
+        found = [c for cursor in await self._feeds.cursors() for c in self._of_feed(cursor, now)]
+        found += [_mismatch(count) for count in await self._feeds.mismatches(now - COUNTS_WATCHED)]
+        for expected in self._expectations():
+            found += await self._db.read(_missing(expected, now))
+        return found
+
+    async def stands(self, concern: Concern) -> bool:
+        """Whether a concern is still true; a gap that was filled stands until somebody has seen it,
+        since nobody can say what else was lost."""
+        if concern.kind is ConcernKind.CURSOR_EXPIRED:
+            return True
+        return any(other.id == concern.id for other in await self.concerns())
+
+    def _of_feed(self, cursor: Cursor, now: datetime) -> list[Concern]:
+        polling = self._polling.get(cursor.connection)
+        if polling is None or not polling.every_seconds:
+            return []
+        about = f"{cursor.connection}/{cursor.stream}"
+        found = []
+        if is_behind(cursor, now, polling.behind_seconds):
+            since = f"{cursor.read_up_to:%Y-%m-%d %H:%M}Z"
+            found.append(
+                Concern(
+                    id=f"{ConcernKind.CURSOR_BEHIND}/{about}/{cursor.read_up_to:%Y%m%dT%H%M%S}",
+                    kind=ConcernKind.CURSOR_BEHIND,
+                    about=about,
+                    message=f"{about} was last read up to {since}. {cursor.error}".strip(),
+                    connection=cursor.connection,
+                    stream=cursor.stream,
+                    since=cursor.read_up_to,
+                )
+            )
+        if cursor.expired_at and now - cursor.expired_at < EXPIRIES_WATCHED:
+            found.append(_expired(cursor, about, cursor.expired_at))
+        return found
+
+
+def _expired(cursor: Cursor, about: str, expired_at: datetime) -> Concern:
+    begins = f"{cursor.gap_from:%Y-%m-%d %H:%M}Z" if cursor.gap_from else "an unknown time"
+    return Concern(
+        id=f"{ConcernKind.CURSOR_EXPIRED}/{about}/{expired_at:%Y%m%dT%H%M%S}",
+        kind=ConcernKind.CURSOR_EXPIRED,
+        about=about,
+        message=f"{about} forgot our place; what changed since {begins} was read from the records "
+        "instead. Deletions in between are not seen.",
+        connection=cursor.connection,
+        stream=cursor.stream,
+        since=cursor.gap_from,
+        until=expired_at,
+    )
+
+
+def _mismatch(count: Count) -> Concern:
+    about = f"{count.connection}/{count.stream}"
+    examples = ", ".join(count.examples[:3])
+    return Concern(
+        id=f"{ConcernKind.COUNT_MISMATCH}/{about}/{count.since:%Y%m%dT%H%M%S}",
+        kind=ConcernKind.COUNT_MISMATCH,
+        about=about,
+        message=f"{about}: {count.missing} of {count.told} changes between "
+        f"{count.since:%Y-%m-%d %H:%M}Z and {count.until:%H:%M}Z are not in the inbox ({examples})",
+        connection=count.connection,
+        stream=count.stream,
+        since=count.since,
+        until=count.until,
+    )
+
+
+def _missing(expected: Expectation, now: datetime) -> Callable[[Session], list[Concern]]:
+    then = milestones.alias("then")
+    statement = (
+        select(processes, milestones.c.at)
+        .join(
+            milestones,
+            (milestones.c.workflow_id == processes.c.workflow_id)
+            & (milestones.c.milestone == expected.after),
+        )
+        .outerjoin(
+            then,
+            (then.c.workflow_id == processes.c.workflow_id) & (then.c.milestone == expected.then),
+        )
+        .where(
+            processes.c.process == expected.process,
+            processes.c.stage.not_in(("cancelled", "cancelling")),
+            milestones.c.at < now - expected.within,
+            milestones.c.at > now - EXPECTED_WITHIN,
+            then.c.workflow_id.is_(None),
+        )
+        .order_by(milestones.c.at)
+        .limit(MISSING_MAX)
+    )
+
+    def work(session: Session) -> list[Concern]:
+        found = []
+        for row in session.connection().execute(statement):
+            held = None
+            if row.value_minor is not None and row.value_currency:
+                held = Money(amount_minor=row.value_minor, currency=row.value_currency)
+            wanted, after = expected.then.replace("_", " "), expected.after.replace("_", " ")
+            found.append(
+                Concern(
+                    id=f"{ConcernKind.EVENT_MISSING}/{expected.name}/{row.workflow_id}",
+                    kind=ConcernKind.EVENT_MISSING,
+                    about=f"{expected.name}/{row.business_id}",
+                    message=f"{row.workflow_id}: {after} at {row.at:%Y-%m-%d %H:%M}Z, and no "
+                    f"{wanted} within {expected.within}",
+                    expectation=expected.name,
+                    workflow_id=row.workflow_id,
+                    account_id=row.account_id,
+                    account_name=row.account_name,
+                    legal_entity=row.legal_entity,
+                    held=held,
+                )
+            )
+        return found
+
+    return work
