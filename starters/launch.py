@@ -59,7 +59,7 @@ async def start_process(
     task_queue: str,
     stage: str = "started",
     summary: str = "",
-    priority: int | None = None,
+    priority: Priority | None = None,
 ) -> Started:
     """Start the workflow of this type name, or find the run that stands under its id, even a closed
     one.
@@ -71,7 +71,7 @@ async def start_process(
         "memo": {INPUT_DIGEST: digest(start)},
         "search_attributes": _search_attributes(workflow, stage),
         "static_summary": summary or None,
-        "priority": Priority(priority_key=priority),
+        "priority": priority or Priority.default,
         "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
     }
     try:

@@ -16,7 +16,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from canonical.connections import Connection, Role
+from canonical.connections import Connection, Polling, Role
 
 DEFAULT_FILE = Path("tieline.toml")
 FILE_VARIABLE = "TIELINE_CONFIG"
@@ -162,6 +162,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment before the file; nothing else."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def polling(self) -> dict[str, Polling]:
+        """How often each source of events is asked, by its name."""
+        return {name: connection.poll for name, connection in self.connections.items()}
 
     def connections_of(self, role: Role) -> list[Connection]:
         """The connections of one role, in the order of the file."""

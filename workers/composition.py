@@ -7,18 +7,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.desk import DeskActivities
-from adapters.registry import Adapter, connect
-from canonical.connections import Connection
+from activities.watch import WatchActivities
+from adapters.registry import Adapter, connect, connect_events
+from canonical.connections import Connection, Polling
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
+from canonical.ports import EventsPort
 from domain.planning import plan_order
 from governance.source import CatalogueSource
 from ledger.database import Database
 from ledger.desk import SqlDesk
 from ledger.effects import SqlEffects
+from ledger.feeds import Feeds
+from ledger.inbox import Inbox
 from ledger.migrate import upgrade
+from ledger.records import Records
+from ledger.watch import SqlWatch
 from tieline.settings import Settings
-from workers.registry import connection_activities
+from workers.registry import connection_activities, event_activities
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,12 @@ class Composition:
     effects: SqlEffects
     desk: SqlDesk
     adapters: dict[str, Adapter]
+    sources: dict[str, EventsPort]
+    watch: SqlWatch
 
     def activities_of(self, connection: Connection) -> list[Callable[..., Any]]:
         """The activities that the connection's task queue serves."""
-        return connection_activities(
+        served = connection_activities(
             connection,
             self.adapters[connection.name],
             effects=self.effects,
@@ -42,11 +50,27 @@ class Composition:
             planner=self.plan,
             tiers=lambda: self.catalogue.current().terms.support.tiers,
         )
+        if connection.name in self.sources:
+            served += self.events_of(connection.name, connection.poll)
+        return served
+
+    def events_of(self, source: str, polling: Polling) -> list[Callable[..., Any]]:
+        """The activities of a source of events."""
+        return event_activities(
+            source,
+            self.sources[source],
+            polling,
+            feeds=Feeds(self.database),
+            hints=Inbox(self.database),
+            records=Records(self.database),
+        )
 
     def desk_activities(self) -> list[Callable[..., Any]]:
         """The local activities of every process."""
-        desk = DeskActivities(self.desk)
+        desk, watch = DeskActivities(self.desk), WatchActivities(self.watch)
         return [
+            watch.concerns,
+            watch.check,
             desk.open_case,
             desk.escalate,
             desk.revise,
@@ -82,10 +106,14 @@ async def composition(
         stack.push_async_callback(database.close)
         catalogue = CatalogueSource(settings.catalogue)
         adapters: dict[str, Adapter] = {}
+        sources: dict[str, EventsPort] = {}
         for connection in connections or list(settings.connections.values()):
             adapter = connect(connection)
             stack.push_async_callback(adapter.aclose)
             adapters[connection.name] = adapter
+            if source := connect_events(connection):
+                stack.push_async_callback(source.aclose)
+                sources[connection.name] = source
         yield Composition(
             settings=settings,
             database=database,
@@ -96,4 +124,10 @@ async def composition(
             ),
             desk=SqlDesk(database, catalogue),
             adapters=adapters,
+            sources=sources,
+            watch=SqlWatch(
+                database,
+                settings.polling,
+                lambda: [],
+            ),
         )

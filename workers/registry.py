@@ -6,15 +6,43 @@ from typing import Any, cast
 from activities.billing import BillingActivities
 from activities.crm import CrmActivities, Planner
 from activities.erp import ErpActivities
+from activities.feeds import FeedActivities
+from activities.intake import IntakeActivities
 from activities.success import SuccessActivities
 from activities.support import SupportActivities
-from canonical.connections import Connection, Role
+from canonical.connections import Connection, Polling, Role
 from canonical.desk import Desk
 from canonical.effects import Effects
-from canonical.ports import BillingPort, CrmPort, ErpPort, Port, SuccessPort, SupportPort
+from canonical.feeds import Feeds, Hints, Records
+from canonical.ports import (
+    BillingPort,
+    CrmPort,
+    ErpPort,
+    EventsPort,
+    Port,
+    SuccessPort,
+    SupportPort,
+)
+from workflows.intake import EventIntake, EventPoll, IntakeWatch
+from workflows.intake_alarm import IntakeAlarm
 from workflows.quote_to_cash import QuoteToCash
 
-WORKFLOWS: list[type] = [QuoteToCash]
+WORKFLOWS: list[type] = [QuoteToCash, EventPoll, EventIntake, IntakeWatch, IntakeAlarm]
+
+
+def event_activities(
+    connection: str,
+    port: EventsPort,
+    polling: Polling,
+    *,
+    feeds: Feeds,
+    hints: Hints,
+    records: Records,
+) -> list[Callable[..., Any]]:
+    """The activities of whatever tells what changed: a connection, or a folder of files."""
+    feed = FeedActivities(port, connection, polling, feeds)
+    intake = IntakeActivities(port, connection, hints, records)
+    return [feed.poll, feed.count, intake.take_in]
 
 
 def connection_activities(

@@ -4,23 +4,21 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client
+from aiolimiter import AsyncLimiter
 
-from canonical.errors import Malformed, Misconfigured, TielineError, Transient, Unauthorized
-from canonical.ids import PROCESS_QUEUE, quote_to_cash_id
+from canonical.errors import Misconfigured, TielineError, Transient, Unauthorized
+from canonical.facts import Kind
 from canonical.inbound import PendingEvent
-from canonical.messages import QuoteToCashInput
-from starters.launch import start_process
 from starters.webhooks.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
 Start = Callable[[PendingEvent], Awaitable[str]]
+Nudge = Callable[[str], Awaitable[None]]
 
 POLL_SECONDS = 1.0
 BACKOFF_SECONDS_MIN = 1.0
@@ -29,33 +27,13 @@ RETRY_SECONDS_MAX = 900.0
 FAILURES_MAX = 10
 CONCURRENT_MAX = 16
 SHUTDOWN_SECONDS = 15.0
+SOURCES_MAX = 100
+STARTS_PER_SECOND = 20.0
+# The kinds of records whose events start a process; the others are taken in by their connection.
+STARTING_KINDS = (Kind.OPPORTUNITY.value,)
 
 # What is wrong is around us, not in the event: it waits, and never dies of it.
 AROUND_US = (Transient, Unauthorized, Misconfigured)
-
-
-@dataclass(frozen=True)
-class StartQuoteToCash:
-    """Starts quote-to-cash for the deal that an event is about; the deal is read again there."""
-
-    client: Client
-    task_queue: str = PROCESS_QUEUE
-
-    async def __call__(self, event: PendingEvent) -> str:
-        """The workflow id; raises Malformed for an event without a deal, and what `start_process`
-        raises."""
-        if not event.subject:
-            raise Malformed(f"event {event.event_id} names no opportunity", about=event.source)
-        started = await start_process(
-            self.client,
-            "quote-to-cash",
-            QuoteToCashInput(crm=event.source, opportunity_id=event.subject),
-            workflow_id=quote_to_cash_id(event.source, event.subject),
-            task_queue=self.task_queue,
-            stage="accepting",
-            summary=f"Quote-to-cash of {event.subject}",
-        )
-        return started.workflow_id
 
 
 class Dispatcher:
@@ -69,18 +47,25 @@ class Dispatcher:
         self,
         inbox: Inbox,
         start: Start,
+        nudge: Nudge,
         *,
+        starts_per_second: Mapping[str, float] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_seconds: float = POLL_SECONDS,
         backoff_seconds_min: float = BACKOFF_SECONDS_MIN,
     ) -> None:
         self._inbox = inbox
         self._start = start
+        self._nudge = nudge
+        self._limits = {
+            source: AsyncLimiter(rate, 1) for source, rate in (starts_per_second or {}).items()
+        }
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._backoff_seconds_min = backoff_seconds_min
         self._backoff_seconds = 0.0
         self._failures: Counter[int] = Counter()
+        self._nudged_at: dict[str, float] = {}
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -126,13 +111,31 @@ class Dispatcher:
         """Dispatch what is due; whether there may be more."""
         limit = CONCURRENT_MAX if self.reachable else 1
         try:
-            events = await self._inbox.pending(limit, self._clock())
+            events = await self._inbox.pending(limit, self._clock(), kinds=STARTING_KINDS)
             if events:
                 await self._dispatch_all(events)
+            if self.reachable or not events:
+                await self._nudge_all()
         except Exception as error:  # the loop outlives a ledger that is down
             self._back_off(error)
             return False
         return len(events) == limit and self.reachable
+
+    async def _nudge_all(self) -> None:
+        """Wake the taker of each connection of which hints are due."""
+        sources = await self._inbox.waiting_sources(self._clock(), but_kinds=STARTING_KINDS)
+        now = asyncio.get_running_loop().time()
+        for source in sources[:SOURCES_MAX]:
+            # Each store wakes us; the taker needs to hear of a burst once.
+            if now - self._nudged_at.get(source, -self._poll_seconds) >= self._poll_seconds:
+                await self._nudge(source)
+                self._nudged_at[source] = now
+        if sources and not self.reachable:
+            self._resume()
+
+    def _resume(self) -> None:
+        log.info("Dispatching again")
+        self._backoff_seconds = 0.0
 
     async def _dispatch_all(self, events: Sequence[PendingEvent]) -> None:
         errors = await asyncio.gather(
@@ -142,15 +145,17 @@ class Dispatcher:
         if obstacles:
             self._back_off(obstacles[0])
         elif not self.reachable:
-            log.info("Dispatching again")
-            self._backoff_seconds = 0.0
+            self._resume()
 
     async def _dispatch(self, event: PendingEvent) -> None:
         """Take one event to its process; raises what would stop the others as well."""
+        limit = self._limits.setdefault(event.source, AsyncLimiter(STARTS_PER_SECOND, 1))
         try:
-            workflow_id = await self._start(event)
+            async with limit:
+                workflow_id = await self._start(event)
         except AROUND_US as error:
-            await self._inbox.failed(event.id, str(error), self._after(self._next_backoff()), False)
+            retry_at = self._after(self._next_backoff())
+            await self._inbox.failed(event.id, str(error), retry_at, False, error.cause)
             raise
         except Exception as error:
             await self._fail(event, error)
@@ -164,7 +169,8 @@ class Dispatcher:
         failures = self._failures[event.id]
         dead = failures >= FAILURES_MAX
         wait_seconds = min(self._backoff_seconds_min * 2 ** (failures - 1), RETRY_SECONDS_MAX)
-        await self._inbox.failed(event.id, _said(error), self._after(wait_seconds), dead)
+        cause = error.cause if isinstance(error, TielineError) else "Unexpected"
+        await self._inbox.failed(event.id, _said(error), self._after(wait_seconds), dead, cause)
         if dead:
             del self._failures[event.id]
         log.warning(

@@ -1,6 +1,6 @@
 """What the receiver and its dispatcher need of the inbox; the ledger keeps it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -21,15 +21,25 @@ class Inbox(Protocol):
         """Note a message that was not let in."""
         ...
 
-    async def pending(self, limit: int, now: datetime) -> Sequence[PendingEvent]:
-        """Claim up to `limit` events that are due, oldest first."""
+    async def pending(
+        self, limit: int, now: datetime, *, kinds: Collection[str] | None = None
+    ) -> Sequence[PendingEvent]:
+        """Claim up to `limit` events of these kinds that are due, the most urgent first."""
+        ...
+
+    async def waiting_sources(
+        self, now: datetime, *, but_kinds: Collection[str] = ()
+    ) -> Sequence[str]:
+        """The sources of which events are due, all but some kinds."""
         ...
 
     async def dispatched(self, stored_id: int, /, workflow_id: str) -> None:
         """A process has taken the event on."""
         ...
 
-    async def failed(self, stored_id: int, /, error: str, retry_at: datetime, dead: bool) -> None:
+    async def failed(
+        self, stored_id: int, /, error: str, retry_at: datetime, dead: bool, cause: str = ""
+    ) -> None:
         """The event could not be dispatched: try again at `retry_at`, or never."""
         ...
 

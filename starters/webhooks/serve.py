@@ -8,7 +8,8 @@ from temporalio.client import Client
 
 from canonical.errors import Misconfigured
 from starters.webhooks.app import webhook_app
-from starters.webhooks.dispatch import Dispatcher, StartQuoteToCash
+from starters.webhooks.dispatch import Dispatcher
+from starters.webhooks.handover import NudgeTaker, StartQuoteToCash
 from starters.webhooks.inbox import Inbox
 from starters.webhooks.sources import webhook_sources
 from tieline.settings import Settings
@@ -30,7 +31,15 @@ async def serve_webhooks(
     Pass a lazy client, so that events are stored also while Temporal is down. Raises Misconfigured
     for a source that cannot be verified or an address that is taken.
     """
-    dispatcher = Dispatcher(inbox, StartQuoteToCash(client))
+    dispatcher = Dispatcher(
+        inbox,
+        StartQuoteToCash(client),
+        NudgeTaker(client),
+        starts_per_second={
+            name: connection.limits.starts_per_second
+            for name, connection in settings.connections.items()
+        },
+    )
     app = webhook_app(
         webhook_sources(settings),
         inbox,

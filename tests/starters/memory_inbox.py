@@ -1,5 +1,6 @@
 """An inbox with memory, for tests of what stands around it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -48,10 +49,19 @@ class MemoryInbox:
         self._serve()
         self.refusals.append(refusal)
 
-    async def pending(self, limit: int, now: datetime) -> list[PendingEvent]:
-        """Claim what is due."""
+    def _due(self, now: datetime) -> list[Row]:
         self._serve()
-        due = [row for row in self.rows if row.state == "pending" and row.due_at <= now][:limit]
+        return [row for row in self.rows if row.state == "pending" and row.due_at <= now]
+
+    async def waiting_sources(self, now: datetime, *, but_kinds: Collection[str] = ()) -> list[str]:
+        """Whose hints are due."""
+        return sorted({r.event.source for r in self._due(now) if r.event.kind not in but_kinds})
+
+    async def pending(
+        self, limit: int, now: datetime, *, kinds: Collection[str] | None = None
+    ) -> list[PendingEvent]:
+        """Claim what is due."""
+        due = [r for r in self._due(now) if kinds is None or r.event.kind in kinds][:limit]
         for row in due:
             row.attempts += 1
             row.due_at = now + timedelta(seconds=CLAIM_SECONDS)
@@ -65,7 +75,9 @@ class MemoryInbox:
         row = self.rows[stored_id - 1]
         row.state, row.workflow_id = "dispatched", workflow_id
 
-    async def failed(self, stored_id: int, /, error: str, retry_at: datetime, dead: bool) -> None:
+    async def failed(
+        self, stored_id: int, /, error: str, retry_at: datetime, dead: bool, cause: str = ""
+    ) -> None:
         """Try again later, or never."""
         self._serve()
         row = self.rows[stored_id - 1]

@@ -50,12 +50,17 @@ class Temporal:
         return f"quote-to-cash/salesforce/{event.subject}"
 
 
+async def nobody(connection: str) -> None:
+    """There is no taker to wake."""
+
+
 def won(deal: str) -> InboundEvent:
     """A stored closed-won message."""
     return InboundEvent(
         source="salesforce",
         event_id=f"msg-{deal}",
         type="opportunity.closed_won",
+        kind="opportunity",
         subject=deal,
         environment=Environment.TEST,
         body=b"{}",
@@ -69,7 +74,7 @@ async def dispatching(
 ) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work that polls and retries a thousand times faster than usual."""
     dispatcher = Dispatcher(
-        inbox, start, clock=Clock(), poll_seconds=0.001, backoff_seconds_min=0.0001
+        inbox, start, nobody, clock=Clock(), poll_seconds=0.001, backoff_seconds_min=0.0001
     )
     async with dispatcher.running():
         yield dispatcher
@@ -96,7 +101,7 @@ async def test_a_stored_event_reaches_its_process() -> None:
 async def test_a_wake_up_does_not_wait_for_the_next_poll() -> None:
     """A webhook is acted on at once, not up to a second later."""
     inbox, temporal = MemoryInbox(), Temporal()
-    dispatcher = Dispatcher(inbox, temporal.start, clock=Clock(), poll_seconds=3600)
+    dispatcher = Dispatcher(inbox, temporal.start, nobody, clock=Clock(), poll_seconds=3600)
 
     async with dispatcher.running():
         await asyncio.sleep(0)
@@ -135,7 +140,7 @@ async def test_refused_credentials_wait_for_a_person_and_lose_nothing() -> None:
 async def test_the_pause_doubles_up_to_a_minute() -> None:
     """A server that comes back is not met by a storm."""
     inbox = MemoryInbox()
-    dispatcher = Dispatcher(inbox, Temporal().start)
+    dispatcher = Dispatcher(inbox, Temporal().start, nobody)
     pauses = []
 
     for _ in range(8):

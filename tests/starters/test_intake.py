@@ -18,7 +18,8 @@ from ledger.database import Database
 from ledger.inbox import Inbox
 from ledger.migrate import upgrade
 from starters.webhooks.app import webhook_app
-from starters.webhooks.dispatch import Dispatcher, StartQuoteToCash
+from starters.webhooks.dispatch import Dispatcher
+from starters.webhooks.handover import NudgeTaker, StartQuoteToCash
 from starters.webhooks.serve import serve_webhooks
 from starters.webhooks.sources import Source, webhook_sources
 from tieline.devserver import dev_server, free_port
@@ -87,7 +88,9 @@ async def test_a_deal_won_while_temporal_is_away_starts_its_process_later(
 ) -> None:
     """Stored and answered at once; started, once, when the server is back."""
     client = await connect(settings, lazy=True)
-    dispatcher = Dispatcher(inbox, StartQuoteToCash(client), backoff_seconds_min=0.05)
+    dispatcher = Dispatcher(
+        inbox, StartQuoteToCash(client), NudgeTaker(client), backoff_seconds_min=0.05
+    )
     app = webhook_app(webhook_sources(settings), inbox, dispatcher, body_bytes_max=4096)
     transport = httpx.ASGITransport(app)
     port = int(settings.temporal.address.rpartition(":")[2])

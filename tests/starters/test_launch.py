@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey
+from temporalio.common import Priority, SearchAttributeKey
 
 from canonical.errors import Conflict, Unavailable
 from canonical.ids import quote_to_cash_id
@@ -71,7 +71,11 @@ async def test_another_input_under_the_same_key_is_a_conflict(client: Client, cl
 async def test_operators_find_a_process_from_its_start(client: Client) -> None:
     """Process and stage are search attributes, the deal is in the summary."""
     started = await start(
-        client, "globex-visible", stage="accepting", summary="Globex, net 45", priority=2
+        client,
+        "globex-visible",
+        stage="accepting",
+        summary="Globex, net 45",
+        priority=Priority(priority_key=2),
     )
 
     run = await client.get_workflow_handle(started.workflow_id).describe()

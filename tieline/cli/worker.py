@@ -7,6 +7,7 @@ import typer
 
 from adapters.http.redaction import RedactingFilter
 from canonical.connections import Role
+from starters.schedules import keep_schedules, planned
 from tieline.cli.output import context_of
 from tieline.cli.signals import stop_event
 from tieline.settings import Settings
@@ -39,4 +40,6 @@ def worker(
 async def _worker(settings: Settings) -> None:
     set_up_logging(settings.log, [RedactingFilter()])
     client = await connect(settings, interceptors=set_up_tracing("tieline-worker"))
+    if settings.worker.workflows:
+        await keep_schedules(client, planned(settings.polling))
     await run_workers(client, settings, stop_event())

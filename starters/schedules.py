@@ -1,0 +1,106 @@
+"""Schedules: each connection is polled as often as it says, and intake is watched."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from canonical.connections import Polling
+from canonical.ids import PROCESS_QUEUE
+from canonical.intake import POLL, WATCH, WATCH_ID, ConnectionRef, poll_id
+from starters.launch import translated
+
+TIMEOUT_SECONDS = 30.0
+WATCH_EVERY = timedelta(minutes=5)
+# What was due while the server was away is caught up once: a poll reads all that was missed.
+CATCH_UP = timedelta(minutes=10)
+JITTER_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A schedule as it should be; without an interval it should not be."""
+
+    schedule_id: str
+    workflow: str
+    arguments: tuple[Any, ...] = ()
+    every: timedelta | None = None
+
+
+def planned(polling: Mapping[str, Polling]) -> list[Planned]:
+    """The schedules of these sources, and the watch's."""
+    polls = [
+        Planned(
+            poll_id(source),
+            POLL,
+            (ConnectionRef(connection=source),),
+            timedelta(seconds=one.every_seconds) if one.every_seconds else None,
+        )
+        for source, one in polling.items()
+    ]
+    return [*polls, Planned(WATCH_ID, WATCH, (), WATCH_EVERY)]
+
+
+async def keep_schedules(client: Client, wanted: list[Planned]) -> None:
+    """Create, change or delete schedules until they are as planned; again changes nothing.
+
+    A poll that still runs when the next is due lets it pass, so polls never overlap. Raises
+    Unavailable, Unauthorized or Misconfigured when Temporal cannot be told.
+    """
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            for one in wanted:
+                await _keep(client, one)
+    except (RPCError, RuntimeError, TimeoutError) as error:
+        raise translated(error) from error
+
+
+async def _keep(client: Client, one: Planned) -> None:
+    if one.every is None:
+        try:
+            await client.get_schedule_handle(one.schedule_id).delete()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        return
+    schedule = _schedule(one, one.every)
+    try:
+        await client.create_schedule(one.schedule_id, schedule, trigger_immediately=True)
+    except ScheduleAlreadyRunningError:
+        await client.get_schedule_handle(one.schedule_id).update(_changed(schedule))
+
+
+def _changed(schedule: Schedule) -> Any:
+    def update(known: ScheduleUpdateInput) -> ScheduleUpdate | None:
+        """Keep what people did to it (a pause, a note)."""
+        schedule.state = known.description.schedule.state
+        return ScheduleUpdate(schedule=schedule)
+
+    return update
+
+
+def _schedule(one: Planned, every: timedelta) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            one.workflow, *one.arguments, id=one.schedule_id, task_queue=PROCESS_QUEUE
+        ),
+        spec=ScheduleSpec(
+            intervals=[ScheduleIntervalSpec(every=every)], jitter=every * JITTER_SHARE
+        ),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+    )
