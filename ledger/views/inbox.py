@@ -28,6 +28,7 @@ class InboxLine(BaseModel):
     received_at: datetime
     due_at: datetime
     workflow_id: str
+    cause: str
     error: str
 
 
