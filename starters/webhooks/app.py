@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from canonical.errors import TielineError
 from canonical.inbound import InboundEvent, Refusal, WebhookRefused
 from starters.webhooks.body import TooLarge, read_body
 from starters.webhooks.inbox import Inbox
+from starters.webhooks.openapi import openapi
 from starters.webhooks.sources import Source
 
 log = logging.getLogger(__name__)
@@ -62,12 +64,13 @@ def webhook_app(
     body_bytes_max: int,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Starlette:
-    """`POST /webhooks/{source}` for these sources, and `GET /health`."""
+    """`POST /webhooks/{source}` for these sources, `GET /health` and `GET /openapi.json`."""
     receiver = _Receiver(sources, inbox, dispatcher, body_bytes_max, clock)
     return Starlette(
         routes=[
             Route("/webhooks/{source}", receiver.receive, methods=["POST"]),
             Route("/health", receiver.health, methods=["GET"]),
+            Route("/openapi.json", receiver.describe, methods=["GET"]),
         ]
     )
 
@@ -145,6 +148,10 @@ class _Receiver:
                 "dead": backlog.dead,
             }
         )
+
+    async def describe(self, request: Request) -> Response:
+        """What may be posted where, and every answer."""
+        return JSONResponse(openapi(self.sources, version("tieline")))
 
 
 def _check_content_type(request: Request) -> None:
