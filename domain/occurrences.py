@@ -54,7 +54,7 @@ def occurrences(
     match now:
         case InvoiceFacts():
             told = _invoice(connection, _same(before, InvoiceFacts), now, today)
-            return sorted(told, key=lambda occurrence: occurrence.occurred_at)
+            return sorted(told, key=_when)
         case ContractFacts():
             return list(_contract(connection, _same(before, ContractFacts), now))
         case CaseFacts():
@@ -65,6 +65,11 @@ def occurrences(
             return list(_task(connection, now))
         case OpportunityFacts():
             return []  # told by the process that accepts the order
+
+
+def _when(occurrence: Occurrence) -> tuple[bool, datetime]:
+    # Posting comes first, also where a system does not say when it was.
+    return not isinstance(occurrence.data, InvoicePosted), occurrence.occurred_at
 
 
 def is_overdue(invoice: InvoiceFacts, today: date) -> bool:
