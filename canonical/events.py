@@ -4,10 +4,12 @@ Each type has one data model a version. A released version only ever gains optio
 else is a new version beside it. The catalogue (`events.toml`) says who owns, makes and takes each.
 """
 
-from datetime import date, datetime
+import re
+from datetime import UTC, date
 from typing import Any
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from canonical.connections import Environment
 from canonical.money import Money
@@ -81,7 +83,9 @@ class InvoiceOverdue(EventData):
 
 
 class PaymentReceived(EventData):
-    """More of an invoice is paid than before; `paid` is all that is paid by now."""
+    """More of an invoice is paid than before, or what was left of a partly paid one was settled.
+
+    `paid` is all that is paid by now."""
 
     connection: str
     external_id: str
@@ -177,18 +181,21 @@ EVENT_DATA: dict[tuple[str, int], type[EventData]] = {
 TYPES: dict[type[EventData], tuple[str, int]] = {data: of for of, data in EVENT_DATA.items()}
 
 
+NO_LEGAL_ENTITY = "_"
+
+
 class CanonicalEvent(Fact):
     """An event before it is in the outbox; the same `id` is the same event, however often told.
 
     `source` is the connection it comes from, or the process; `subject` is `kind/id`.
     """
 
-    id: str
+    id: str = Field(min_length=1)
     type: str
     version: int = 1
     source: str = ""
-    subject: str
-    occurred_at: datetime
+    subject: str = Field(min_length=1)
+    occurred_at: AwareDatetime
     correlation_id: str = ""
     causation_id: str = ""
     legal_entity: str = ""
@@ -204,15 +211,17 @@ class OutboxEvent(CanonicalEvent):
     def cloud_event(self) -> dict[str, Any]:
         """The event as a CloudEvents 1.0 structured-mode JSON object (R93).
 
-        Extension attributes carry what the specification has no name for.
+        Extension attributes carry what the specification has no name for. `source` is a URI
+        reference, so a name in it is percent-encoded.
         """
+        source = f"/tieline/{self.environment}/{quote(self.source)}".rstrip("/")
         attributes: dict[str, Any] = {
             "specversion": "1.0",
             "id": self.id,
             "type": self.type,
-            "source": f"/tieline/{self.environment}/{self.source}".rstrip("/"),
+            "source": source,
             "subject": self.subject,
-            "time": self.occurred_at.isoformat().replace("+00:00", "Z"),
+            "time": self.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "datacontenttype": "application/json",
             "dataschema": schema_id(self.type, self.version),
             "eventversion": self.version,
@@ -224,6 +233,13 @@ class OutboxEvent(CanonicalEvent):
             "legalentity": self.legal_entity,
         }
         return attributes | {k: v for k, v in optional.items() if v} | {"data": self.body}
+
+
+def stream_subject(event: CanonicalEvent) -> str:
+    """The NATS subject an event is told under: environment, type, legal entity (`_` where it has
+    none). What would be read as a wildcard or another level becomes `_`."""
+    legal_entity = re.sub(r"[^A-Za-z0-9_-]", "_", event.legal_entity) or NO_LEGAL_ENTITY
+    return f"tieline.{event.environment}.{event.type}.{legal_entity}"
 
 
 def schema_id(event_type: str, version: int) -> str:

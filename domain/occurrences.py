@@ -47,10 +47,14 @@ class Occurrence:
 def occurrences(
     connection: str, before: AnyFacts | None, now: AnyFacts, today: date
 ) -> list[Occurrence]:
-    """What happened between two reads of one record, in the order in which it happened."""
+    """What happened between two reads of one record, in the order in which it happened.
+
+    `now` is not older than `before`. What comes out again at a later read has the same `once`.
+    """
     match now:
         case InvoiceFacts():
-            return list(_invoice(connection, _same(before, InvoiceFacts), now, today))
+            told = _invoice(connection, _same(before, InvoiceFacts), now, today)
+            return sorted(told, key=_when)
         case ContractFacts():
             return list(_contract(connection, _same(before, ContractFacts), now))
         case CaseFacts():
@@ -61,6 +65,11 @@ def occurrences(
             return list(_task(connection, now))
         case OpportunityFacts():
             return []  # told by the process that accepts the order
+
+
+def _when(occurrence: Occurrence) -> tuple[bool, datetime]:
+    # Posting comes first, also where a system does not say when it was.
+    return not isinstance(occurrence.data, InvoicePosted), occurrence.occurred_at
 
 
 def is_overdue(invoice: InvoiceFacts, today: date) -> bool:
@@ -84,19 +93,37 @@ def _invoice(
     about |= {"account_id": now.account_id, "opportunity_id": now.opportunity_id}
     if now.status is InvoiceStatus.DRAFT:
         return
-    if now.posted_at is not None:
+    # A system that does not say when an invoice was posted still says that it is no draft any more;
+    # one that was withdrawn before it ever was posted is no receivable.
+    if now.posted_at is not None or now.status is not InvoiceStatus.VOID:
         posted = InvoicePosted(**about, total=now.total, remaining=now.remaining, due_on=now.due_on)
-        yield Occurrence(posted, now.posted_at)
+        yield Occurrence(posted, now.posted_at or now.changed_at)
     if is_overdue(now, today) and now.due_on is not None:
         overdue = InvoiceOverdue(**about, remaining=now.remaining, due_on=now.due_on)
         late = datetime.combine(now.due_on, time.max, UTC).replace(microsecond=0)
         yield Occurrence(overdue, late, once=now.due_on.isoformat())
-    paid_before = before.paid.amount_minor if before else 0
-    if now.paid.amount_minor > paid_before:
+    if _more_is_paid(before, now):
         in_full = now.status is InvoiceStatus.PAID
         received = PaymentReceived(**about, paid=now.paid, remaining=now.remaining, in_full=in_full)
-        at = now.paid_at or now.changed_at
-        yield Occurrence(received, at, once=str(now.paid.amount_minor))
+        yield Occurrence(received, now.paid_at or now.changed_at, once=_payment(now))
+
+
+def _more_is_paid(before: InvoiceFacts | None, now: InvoiceFacts) -> bool:
+    """Also when a credit settles what was left; nothing is received where all was credited."""
+    if now.paid.amount_minor <= 0:
+        return False
+    if before is None or now.paid.amount_minor > before.paid.amount_minor:
+        return True
+    return InvoiceStatus.PAID is now.status is not before.status
+
+
+def _payment(now: InvoiceFacts) -> str:
+    """By what is paid and when: a payment that bounced and was made again is another one, and what
+    settles an invoice is told even when its amount was told before."""
+    if now.status is not InvoiceStatus.PAID:
+        return str(now.paid.amount_minor)
+    settled = now.paid_at.astimezone(UTC).isoformat() if now.paid_at else ""
+    return f"{now.paid.amount_minor} in full {settled}".rstrip()
 
 
 def _contract(
@@ -111,14 +138,16 @@ def _contract(
         account_id=now.account_id,
         opportunity_id=now.opportunity_id,
     )
-    yield Occurrence(amended, now.changed_at, once=now.version)
+    # Two changes within the resolution of a system's clock have one version.
+    yield Occurrence(amended, now.changed_at, once=f"{now.version} {now.status} {now.terms_digest}")
 
 
 def _case(connection: str, before: CaseFacts | None, now: CaseFacts) -> Iterator[Occurrence]:
     about = {"connection": connection, "external_id": now.id, "account_id": now.account_id}
     if before is not None and before.severity != now.severity:
         changed = CaseSeverityChanged(**about, before=before.severity, severity=now.severity)
-        yield Occurrence(changed, now.changed_at, once=now.version)
+        once = f"{now.version} {before.severity} {now.severity}"
+        yield Occurrence(changed, now.changed_at, once)
     if now.escalated and not (before and before.escalated):
         escalated = CaseEscalated(**about, severity=now.severity)
         # Again once it was calm in between: the version of the read that saw it is part of the id.

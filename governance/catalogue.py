@@ -10,9 +10,12 @@ from typing import Any
 
 from canonical.errors import Misconfigured
 from canonical.ids import digest
+from governance.consistency import check_across
+from governance.events import Events
+from governance.expectations import Expectations
 from governance.policies import Policies
 from governance.privacy import Privacy
-from governance.processes import Events, Processes
+from governance.processes import Processes
 from governance.products import Products
 from governance.reading import read_section
 from governance.regions import Regions
@@ -31,6 +34,7 @@ FILES: dict[str, type[Section]] = {
     "policies": Policies,
     "processes": Processes,
     "events": Events,
+    "expectations": Expectations,
     "privacy": Privacy,
 }
 
@@ -45,6 +49,7 @@ class Catalogue(Section):
     policies: Policies
     processes: Processes
     events: Events
+    expectations: Expectations
     privacy: Privacy
 
     @cached_property
@@ -77,41 +82,5 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     files = catalogue_files(folder)
     parts: dict[str, Any] = {name: read_section(files[name], FILES[name]) for name in FILES}
     catalogue = Catalogue.model_construct(**parts)
-    _check_across(catalogue)
+    check_across(catalogue)
     return catalogue
-
-
-def _check_across(catalogue: Catalogue) -> None:
-    tiers, regions = catalogue.terms.support.tiers, catalogue.regions.tax_regions
-    for code, product in catalogue.products.products.items():
-        if product.support_tier and product.support_tier not in tiers:
-            raise _dangling("products", f"products.{code}.support_tier", product.support_tier)
-    for region in catalogue.terms.net_days:
-        if region not in regions:
-            raise _dangling("terms", "net_days", region)
-    roles = catalogue.policies.roles
-    for name, process in catalogue.processes.processes.items():
-        if process.owner not in roles:
-            raise _dangling("processes", f"processes.{name}.owner", process.owner)
-        if process.trigger not in catalogue.events.events:
-            raise _dangling("processes", f"processes.{name}.trigger", process.trigger)
-    for name, event in catalogue.events.events.items():
-        if event.owner not in roles:
-            raise _dangling("events", f"events.{name}.owner", event.owner)
-
-
-DEFINED_IN = {
-    "support_tier": "support.tiers of terms.toml",
-    "net_days": "tax_regions of regions.toml",
-    "owner": "roles of policies.toml",
-    "trigger": "events.toml",
-}
-
-
-def _dangling(file: str, key: str, value: str) -> Misconfigured:
-    place = DEFINED_IN[key.rpartition(".")[2]]
-    return Misconfigured(
-        f"{file}.toml: {key} names {value!r}, which is not in {place}; add it there or correct it",
-        about=f"{file}.toml",
-        details={"key": key},
-    )

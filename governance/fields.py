@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel
 
-from canonical import desk, orders, plan
+from canonical import desk, events, orders, plan
 from canonical.ports.crm import WriteBack
 
 
 def _models() -> dict[str, type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {"WriteBack": WriteBack}
-    for module in (desk, orders, plan):
+    for module in (desk, events, orders, plan):
         for name, value in vars(module).items():
             if isinstance(value, type) and issubclass(value, BaseModel):
                 found[name] = value

@@ -1,13 +1,9 @@
-"""`processes.toml` and `events.toml`: what runs, what starts it, who owns it (R28, R99, R102)."""
-
-from typing import Annotated
+"""`processes.toml`: what runs, what starts it and who owns it (R28, R102)."""
 
 from pydantic import Field
 
-from canonical.connections import Role
+from governance.events import EventType
 from governance.section import Key, RoleName, Section
-
-EventType = Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$")]
 
 
 class Process(Section):
@@ -23,18 +19,3 @@ class Processes(Section):
     """All processes, by workflow type."""
 
     processes: dict[Key, Process]
-
-
-class Event(Section):
-    """An event type: version, the role it comes from, its owner and its meaning."""
-
-    version: int = Field(gt=0)
-    source: Role
-    owner: RoleName
-    meaning: str = Field(min_length=1)
-
-
-class Events(Section):
-    """All event types, named `noun.past_verb`."""
-
-    events: dict[EventType, Event]
