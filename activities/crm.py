@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.context import current_process
-from canonical.desk import Desk, Failure, ProcessRecord
+from canonical.desk import Announcement, Desk, Failure, ProcessRecord
 from canonical.effects import Effect, Effects, ExternalRef, Stamp, Subject
 from canonical.errors import NeedsPerson
+from canonical.events import OpportunityClosedWon
 from canonical.ids import effect_key
 from canonical.milestones import Milestone
 from canonical.orders import CommercialOrder, OrderAmendment
@@ -51,7 +52,11 @@ class CrmActivities:
         await asyncio.gather(
             self._desk.keep_evidence([order.model_dump(mode="json")]),
             self._desk.record_milestone(
-                process, Milestone.ORDER_ACCEPTED, request.opportunity_id, datetime.now(UTC)
+                process,
+                Milestone.ORDER_ACCEPTED,
+                request.opportunity_id,
+                datetime.now(UTC),
+                _won(plan),
             ),
             self._desk.record_process(standing),
         )
@@ -93,6 +98,14 @@ class CrmActivities:
             process=current_process(),
         )
         return await self._effects.once(effect, write, probe)
+
+
+def _won(plan: OrderPlan) -> Announcement:
+    data = OpportunityClosedWon(
+        opportunity_id=plan.opportunity_id, account_id=plan.account_id, total=plan.total
+    )
+    subject = f"opportunity/{plan.opportunity_id}"
+    return Announcement(data=data, subject=subject, legal_entity=plan.legal_entity)
 
 
 def _failure(error: NeedsPerson) -> Failure:

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from canonical.effects import ProcessRef
+from canonical.events import EventData
 from canonical.milestones import Milestone
 from canonical.money import Money
 from canonical.orders import Fact
@@ -142,6 +143,14 @@ class DeskPolicy(Protocol):
         ...
 
 
+class Announcement(Fact):
+    """What is told to others of a milestone: an event's data, and whose it is."""
+
+    data: SerializeAsAny[EventData]
+    subject: str
+    legal_entity: str = ""
+
+
 class Desk(Protocol):
     """Keeps cases, decisions, milestones and where each process stands."""
 
@@ -168,9 +177,14 @@ class Desk(Protocol):
         ...
 
     async def record_milestone(
-        self, process: ProcessRef, milestone: Milestone, business_id: str, at: datetime
+        self,
+        process: ProcessRef,
+        milestone: Milestone,
+        business_id: str,
+        at: datetime,
+        announcement: Announcement | None = None,
     ) -> None:
-        """Note that a milestone was reached; the first time counts."""
+        """Note that a milestone was reached, and announce it; the first time counts."""
         ...
 
     async def record_process(self, record: ProcessRecord) -> None:

@@ -52,7 +52,6 @@ def _check_processes(catalogue: "Catalogue") -> None:
     for name, expected in catalogue.expectations.expectations.items():
         key = f"expectations.{name}"
         _defined("expectations", f"{key}.process", expected.process, processes)
-        _defined("expectations", f"{key}.owner", expected.owner, roles)
 
 
 def _check_event(catalogue: "Catalogue", name: str, event: Event) -> None:

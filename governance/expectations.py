@@ -6,17 +6,16 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from canonical.milestones import Milestone
-from governance.section import Key, RoleName, Section
+from governance.section import Key, Section
 
 
 class Expectation(Section):
-    """After one milestone of a process another must follow; its owner is told when it has not."""
+    """After one milestone of a process another must follow; one that has not is a case."""
 
     process: Key
     after: Milestone
     then: Milestone
     within_minutes: int = Field(gt=0, le=525_600)
-    owner: RoleName
 
     @model_validator(mode="after")
     def _follows_another(self) -> Self:

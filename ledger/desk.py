@@ -8,7 +8,9 @@ import rfc8785
 from pydantic_core import to_jsonable_python
 from sqlmodel import Session
 
+from canonical.connections import Environment
 from canonical.desk import (
+    Announcement,
     Attempt,
     CaseOpening,
     CaseState,
@@ -17,6 +19,7 @@ from canonical.desk import (
     ProcessRecord,
 )
 from canonical.effects import ProcessRef
+from canonical.events import TYPES, CanonicalEvent
 from canonical.ids import digest
 from canonical.milestones import Milestone
 from ledger import audit, milestones
@@ -30,6 +33,7 @@ from ledger.case_records import (
 )
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
+from ledger.events import append_event, event_id
 from ledger.models.desk import processes
 from ledger.models.evidence import evidence
 from ledger.upserts import Upsert
@@ -48,8 +52,16 @@ _KEEP_EVIDENCE = Upsert(evidence, lambda insert: insert.on_conflict_do_nothing()
 class SqlDesk:
     """`canonical.desk.Desk` over a ledger, with the catalogue's policy."""
 
-    def __init__(self, db: Database, policy: DeskPolicy, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        db: Database,
+        policy: DeskPolicy,
+        *,
+        clock: Clock = utc_now,
+        environment: Environment = Environment.TEST,
+    ) -> None:
         self._db = db
+        self._environment = environment
         self._policy = policy
         self._clock = clock
 
@@ -75,10 +87,41 @@ class SqlDesk:
         await self._db.run(lambda s: keep_attempt(s, attempt, self._clock()))
 
     async def record_milestone(
-        self, process: ProcessRef, milestone: Milestone, business_id: str, at: datetime
+        self,
+        process: ProcessRef,
+        milestone: Milestone,
+        business_id: str,
+        at: datetime,
+        announcement: Announcement | None = None,
     ) -> None:
-        """Note that a milestone was reached; the first time counts."""
-        await self._db.run(lambda s: milestones.reach(s, process, milestone, business_id, at))
+        """Note that a milestone was reached, and announce it; the first time counts."""
+        event = self._event(process, milestone, at, announcement) if announcement else None
+
+        def work(session: Session) -> None:
+            milestones.reach(session, process, milestone, business_id, at)
+            if event is not None:
+                append_event(session, event)
+
+        await self._db.run(work)
+
+    def _event(
+        self, process: ProcessRef, milestone: Milestone, at: datetime, told: Announcement
+    ) -> CanonicalEvent:
+        kind, version = TYPES[type(told.data)]
+        cause = f"{process.workflow_id}/{milestone}"
+        return CanonicalEvent(
+            id=event_id(kind, cause),
+            type=kind,
+            version=version,
+            source=process.process,
+            subject=told.subject,
+            occurred_at=at,
+            correlation_id=process.correlation_id,
+            causation_id=cause,
+            legal_entity=told.legal_entity,
+            environment=self._environment,
+            body=told.data.model_dump(mode="json"),
+        )
 
     async def record_process(self, record: ProcessRecord) -> None:
         """Note where a process stands now."""

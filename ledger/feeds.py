@@ -13,7 +13,7 @@ from canonical.ports.events import ChangePage
 from ledger import audit
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
-from ledger.inbox import store
+from ledger.inbox import PriorityOf, store
 from ledger.models.inbox import inbox
 from ledger.models.intake import counts, cursors
 from ledger.upserts import Upsert
@@ -50,9 +50,12 @@ _COUNT = Upsert(
 class Feeds:
     """The places in all change feeds, and what was counted of them."""
 
-    def __init__(self, db: Database, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, db: Database, *, clock: Clock = utc_now, priority_of: PriorityOf | None = None
+    ) -> None:
         self._db = db
         self._clock = clock
+        self._priority_of = priority_of
 
     async def cursor(self, connection: str, stream: str) -> Cursor | None:
         """Our place in a feed; None before the first poll."""
@@ -73,7 +76,7 @@ class Feeds:
         now = self._clock()
 
         def work(session: Session) -> int:
-            new = sum(store(session, event).new for event in page.events)
+            new = _store(session, page.events, self._priority_of)
             place: dict[str, Any] = {"connection": connection, "stream": stream}
             place |= {"cursor": page.cursor}
             place |= {"read_up_to": page.read_up_to, "polled_at": now, "stored": new, "error": ""}
@@ -84,7 +87,7 @@ class Feeds:
 
     async def store(self, events: Sequence[InboundEvent]) -> int:
         """Store events that no cursor follows from (a backfill's); how many were new."""
-        return await self._db.run(lambda s: sum(store(s, event).new for event in events))
+        return await self._db.run(lambda s: _store(s, events, self._priority_of))
 
     async def failed(self, connection: str, stream: str, error: str) -> None:
         """The feed could not be read; our place stays."""
@@ -149,6 +152,10 @@ class Feeds:
 
     async def _change(self, connection: str, stream: str, **values: object) -> None:
         await self._db.run(lambda s: _change(s, connection, stream, **values))
+
+
+def _store(session: Session, events: Sequence[InboundEvent], priority_of: PriorityOf | None) -> int:
+    return sum(store(session, event, priority_of).new for event in events)
 
 
 def _newest_of(connection: str, subjects: Sequence[str]) -> Callable[[Session], dict[str, str]]:

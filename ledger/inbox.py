@@ -1,6 +1,6 @@
 """The inbox: what comes in is stored once, answered, and only then acted on (DESIGN: idea 3)."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlmodel import Session
 
-from canonical.inbound import Backlog, InboundEvent, PendingEvent, Refusal, StoredEvent
+from canonical.inbound import Backlog, Channel, InboundEvent, PendingEvent, Refusal, StoredEvent
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
 from ledger.models.inbox import inbox, refusal_counts, refusals
 from ledger.upserts import Upsert
+
+PriorityOf = Callable[[str], int]
 
 CLAIM_SECONDS = 30.0
 PENDING_MAX = 1000
@@ -56,18 +58,27 @@ _EVENT_FIELDS = [inbox.c[name] for name in PendingEvent.model_fields]
 
 
 class Inbox:
-    """Inbound events in the ledger; `claim_seconds` is how long a dispatcher has for one."""
+    """Inbound events in the ledger; `claim_seconds` is how long a dispatcher has for one.
+
+    `priority_of` says how urgent an event about a kind of record is, 1 to 5.
+    """
 
     def __init__(
-        self, db: Database, *, clock: Clock = utc_now, claim_seconds: float = CLAIM_SECONDS
+        self,
+        db: Database,
+        *,
+        clock: Clock = utc_now,
+        claim_seconds: float = CLAIM_SECONDS,
+        priority_of: PriorityOf | None = None,
     ) -> None:
         self._db = db
+        self._priority_of = priority_of
         self._clock = clock
         self._claim = timedelta(seconds=claim_seconds)
 
     async def store(self, event: InboundEvent) -> StoredEvent:
         """Store an event durably; one that is there already is only counted."""
-        return await self._db.run(lambda s: store(s, event))
+        return await self._db.run(lambda s: store(s, event, self._priority_of))
 
     async def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; beyond 10,000 of one source and code they are only counted."""
@@ -153,9 +164,13 @@ class Inbox:
         await self._db.run(lambda s: settle(s, event_id, **values))
 
 
-def store(session: Session, event: InboundEvent) -> StoredEvent:
+def store(
+    session: Session, event: InboundEvent, priority_of: PriorityOf | None = None
+) -> StoredEvent:
     """Store an event within the caller's transaction; one of no kind of ours is done with."""
     row = event.model_dump() | {"due_at": event.received_at, "deliveries": 1, "attempts": 0}
+    if priority_of is not None and event.channel is not Channel.BACKFILL:
+        row["priority"] = priority_of(event.kind)
     state = InboxState.PENDING if event.kind else InboxState.IGNORED
     row |= {"state": state.value, "account_id": "", "workflow_id": "", "cause": "", "error": ""}
     row |= {"settled_at": None if event.kind else event.received_at}

@@ -160,7 +160,7 @@ def _event(hint: PendingEvent, facts: AnyFacts, occurrence: Occurrence) -> Canon
 def _reach(session: Session, opportunity_id: str, event: CanonicalEvent) -> None:
     """The milestone that an event reaches in the process of its deal, running or ended (R143)."""
     milestone = MILESTONES.get(event.type)
-    if milestone is None or not opportunity_id:
+    if milestone is None or not opportunity_id or event.body.get("in_full") is False:
         return
     rows = session.connection().execute(_OF_DEAL, {"of_business": opportunity_id}).all()
     for row in rows:

@@ -16,7 +16,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from canonical.connections import Connection, Polling, Role
+from canonical.connections import Connection, Environment, Polling, Role
 
 DEFAULT_FILE = Path("tieline.toml")
 FILE_VARIABLE = "TIELINE_CONFIG"
@@ -162,6 +162,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment before the file; nothing else."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def environment(self) -> Environment:
+        """The one environment of all connections."""
+        return (
+            next(iter(self.connections.values())).environment
+            if self.connections
+            else Environment.TEST
+        )
 
     @property
     def polling(self) -> dict[str, Polling]:

@@ -14,6 +14,7 @@ from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
 from canonical.ports import EventsPort
 from domain.planning import plan_order
+from governance.catalogue import Catalogue
 from governance.source import CatalogueSource
 from ledger.database import Database
 from ledger.desk import SqlDesk
@@ -22,7 +23,7 @@ from ledger.feeds import Feeds
 from ledger.inbox import Inbox
 from ledger.migrate import upgrade
 from ledger.records import Records
-from ledger.watch import SqlWatch
+from ledger.watch import Expectation, SqlWatch
 from tieline.settings import Settings
 from workers.registry import connection_activities, event_activities
 
@@ -60,7 +61,10 @@ class Composition:
             source,
             self.sources[source],
             polling,
-            feeds=Feeds(self.database),
+            feeds=Feeds(
+                self.database,
+                priority_of=lambda kind: self.catalogue.current().events.priority_of(kind),
+            ),
             hints=Inbox(self.database),
             records=Records(self.database),
         )
@@ -122,12 +126,25 @@ async def composition(
                 database,
                 environments={c.name: c.environment for c in settings.connections.values()},
             ),
-            desk=SqlDesk(database, catalogue),
+            desk=SqlDesk(database, catalogue, environment=settings.environment),
             adapters=adapters,
             sources=sources,
             watch=SqlWatch(
                 database,
                 settings.polling,
-                lambda: [],
+                lambda: _expectations(catalogue.current()),
             ),
         )
+
+
+def _expectations(catalogue: Catalogue) -> list[Expectation]:
+    return [
+        Expectation(
+            name=name,
+            process=expected.process,
+            after=expected.after,
+            then=expected.then,
+            within=expected.within,
+        )
+        for name, expected in catalogue.expectations.expectations.items()
+    ]

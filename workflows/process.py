@@ -146,7 +146,7 @@ class Process(ExceptionDesk):
     async def business_event(self, *said: Any) -> None:
         """Something happened in a system: noted once, whatever the order or number of signals."""
         event = _envelope(said)
-        milestone = self.milestones_by_event.get(event.type)
+        milestone = self.milestone_of(event)
         if milestone is None or not event.id or event.id in self._event_ids:
             return
         self._event_ids = [*self._event_ids, event.id][-EVENT_IDS_MAX:]
@@ -155,6 +155,10 @@ class Process(ExceptionDesk):
         self.milestones[milestone] = event.at or workflow.now()
         reached = MilestoneReached(milestone=milestone, business_id=self.business_id, at=event.at)
         await note(DeskActivities.record_milestone, reached)
+
+    def milestone_of(self, event: BusinessEvent) -> Milestone | None:
+        """The milestone that an event reports, if it does."""
+        return self.milestones_by_event.get(event.type)
 
     async def _story(self) -> None:
         try:

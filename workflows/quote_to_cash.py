@@ -12,7 +12,7 @@ from activities.success import SuccessActivities
 from activities.support import SupportActivities
 from canonical.desk import Action, Resolution
 from canonical.effects import ExternalRef
-from canonical.messages import QuoteToCashInput, QuoteToCashResult
+from canonical.messages import BusinessEvent, QuoteToCashInput, QuoteToCashResult
 from canonical.milestones import Milestone
 from canonical.orders import OrderAmendment
 from canonical.plan import OrderPlan
@@ -210,6 +210,11 @@ class QuoteToCash(Process):
         """As the catalogue had it when the order was accepted."""
         minutes = self.accepted.patience_minutes if self.accepted else {}
         return timedelta(minutes=minutes[step]) if step in minutes else super().patience(step)
+
+    def milestone_of(self, event: BusinessEvent) -> Milestone | None:
+        """A part of the money is not yet the money."""
+        partly = event.body.get("in_full") is False
+        return None if partly else super().milestone_of(event)
 
     # What a person may correct ---------------------------------------------------------------
 

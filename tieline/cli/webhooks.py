@@ -5,6 +5,7 @@ import asyncio
 import typer
 
 from adapters.http.redaction import RedactingFilter
+from governance.source import CatalogueSource
 from ledger.database import Database
 from ledger.inbox import Inbox
 from ledger.migrate import upgrade
@@ -33,6 +34,7 @@ def webhooks(context: typer.Context) -> None:
 
 async def _webhooks(settings: Settings) -> None:
     set_up_logging(settings.log, [RedactingFilter()])
+    catalogue = CatalogueSource(settings.catalogue)
     upgrade(settings.ledger_url)
     database = Database.open(settings.ledger_url)
     try:
@@ -41,7 +43,7 @@ async def _webhooks(settings: Settings) -> None:
         await serve_webhooks(
             settings,
             client,
-            Inbox(database),
+            Inbox(database, priority_of=lambda kind: catalogue.current().events.priority_of(kind)),
             started=lambda url: out.print(f"webhooks at {url}/webhooks/{{source}}"),
         )
     finally:
