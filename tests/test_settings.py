@@ -128,7 +128,7 @@ def test_a_named_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ),
         (STRIPE + 'secrets.api_key = "hunter2"\n', ["secrets.api_key of 'stripe'"]),
         (
-            STRIPE + '[webhooks.sources.crm]\nconnection = "stripe"\nsecrets = ["env:X"]\n',
+            STRIPE + '[webhooks.sources.crm]\nconnection = "nowhere"\nsecrets = ["env:X"]\n',
             ["webhooks.sources.crm.connection", "not a connection"],
         ),
         ('payload_keys = ["hunter2"]\n', ["payload_keys.0"]),
