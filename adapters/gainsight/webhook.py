@@ -98,5 +98,5 @@ def _exact(stated: str) -> datetime | None:
         return None
     try:
         return moment_of(stated)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None
