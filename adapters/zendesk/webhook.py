@@ -108,12 +108,13 @@ def _subscribed(body: dict[str, Any]) -> dict[str, Any]:
     if not word.startswith(TICKET_EVENT_PREFIX):
         return event | {"subject": str(body.get("subject") or "")}
     detail = body["detail"]
-    changed_at = moment_of(detail.get("updated_at") or body["time"])
+    stated = detail.get("updated_at")
     deleted = word.removeprefix(TICKET_EVENT_PREFIX) in DELETIONS
     return event | {
         "kind": "" if deleted else Kind.CASE,
         "subject": _ticket_id(detail["id"]),
-        "version": version_of(changed_at),
+        # The event's own time is no stand-in: it may be later than what the ticket will ever show.
+        "version": version_of(moment_of(stated)) if stated else "",
     }
 
 

@@ -98,10 +98,11 @@ def test_a_ticket_event_is_a_hint_of_a_case() -> None:
     assert event.received_at == NOW
 
 
-def test_without_the_tickets_time_the_events_counts() -> None:
-    """A field that is gone and can be done without."""
-    detail = {"id": "35436"}
-    assert let_in(raised_priority(detail=detail)).version == "2026-11-22T11:59:31Z"
+def test_without_the_tickets_time_there_is_no_version() -> None:
+    """A field that is gone and can be done without; the event's time may be later than the
+    ticket's, and would have us wait for a change that never shows."""
+    event = let_in(raised_priority(detail={"id": "35436"}))
+    assert (event.kind, event.version) == (Kind.CASE, "")
 
 
 @pytest.mark.parametrize(
