@@ -60,11 +60,16 @@ VENDORS: dict[tuple[Role, str], str] = {
 }
 
 # Who tells what changed, by vendor, whatever its role.
-EVENT_SOURCES: dict[str, str] = {}
+EVENT_SOURCES: dict[str, str] = {
+    "zendesk": "adapters.zendesk.events:ZendeskEvents",
+    "gainsight": "adapters.gainsight.events:GainsightEvents",
+}
 
 # How a vendor's messages are verified: a module with `verify` and `secret_problem`.
 WEBHOOKS: dict[str, str] = {
     "salesforce": "adapters.salesforce.webhook",
+    "zendesk": "adapters.zendesk.webhook",
+    "gainsight": "adapters.gainsight.webhook",
 }
 
 # What a vendor's adapter makes of a deal's id as a person writes it: one form, None for no id.
@@ -119,3 +124,12 @@ def webhooks_of(vendor: str) -> Webhooks | None:
     place = WEBHOOKS.get(vendor)
     module: ModuleType | None = import_module(place) if place else None
     return cast(Webhooks, module) if module else None
+
+
+def verify_of(connection: Connection) -> Verify | None:
+    """How this connection's messages are verified, by its options where its vendor has some."""
+    vendor = webhooks_of(connection.vendor)
+    if vendor is None:
+        return None
+    by_options: Callable[[Connection], Verify] | None = getattr(vendor, "for_connection", None)
+    return by_options(connection) if by_options else vendor.verify

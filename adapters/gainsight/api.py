@@ -12,6 +12,7 @@ from canonical.errors import Misconfigured, NotFound, RateLimited
 
 OBJECTS = "/v1/data/objects"
 CTA = "/v2/cockpit/cta"
+TASK = "/v2/cockpit/task"
 PICKLISTS = "/v2/cockpit/admin/picklist/lite"
 OBJECT_ROWS_MAX = 5000
 CTA_ROWS_MAX = 1000
@@ -92,15 +93,24 @@ class GainsightApi:
 
         async def fetch(cursor: str | None) -> Page[Record]:
             number = int(cursor or 1)
-            body = {
-                "select": select, "where": where,
-                "pageSize": CTA_ROWS_MAX, "pageNumber": number,
-            }  # fmt: skip
-            answer = await self.ask("POST", f"{CTA}/list", body, correlation_id=correlation_id)
-            found = rows_of(answer)
+            found = await self.cockpit_page(
+                CTA, select, where, number=number, correlation_id=correlation_id
+            )
             return Page(found, str(number + 1) if len(found) == CTA_ROWS_MAX else None)
 
         return paged(fetch, pages_max=PAGES_MAX, what="calls to action")
+
+    async def cockpit_page(
+        self, path: str, select: list[str], where: Record, *,
+        number: int = 1, size: int = CTA_ROWS_MAX, correlation_id: str = "",
+    ) -> list[Record]:  # fmt: skip
+        """One numbered page of calls to action or tasks; in which order, Gainsight leaves open."""
+        body = {"select": select, "where": where, "pageSize": size, "pageNumber": number}
+        try:
+            answer = await self.ask("POST", f"{path}/list", body, correlation_id=correlation_id)
+            return rows_of(answer)
+        except NotFound:
+            return []
 
     async def require_names(self, names: dict[str, list[str]]) -> None:
         """Raise Misconfigured, naming it, for a picklist name that the tenant does not have."""

@@ -144,11 +144,16 @@ def from_gainsight_company(record: Record) -> RecordSummary:
 
 def from_gainsight_cta(record: Record) -> RecordSummary:
     """An open onboarding for counting: its reference is an effect's key, which names the order."""
-    reference = str(record.get(REFERENCE_FIELD) or "")
-    parts = reference.split("/")
     return RecordSummary(
         kind="onboarding",
         id=str(record["Gsid"]),
-        business_id=parts[2] if len(parts) > 2 else reference,
+        business_id=opportunity_of(record),
         status="open",
     )
+
+
+def opportunity_of(cta: Record) -> str:
+    """The order that a call to action's reference, an effect's key, is of."""
+    reference = str(cta.get(REFERENCE_FIELD) or "")
+    parts = reference.split("/")
+    return parts[2] if len(parts) > 2 else reference

@@ -1,5 +1,10 @@
-"""Cockpit: calls to action and their tasks; a batch may fail in part inside a 200."""
+"""Cockpit: calls to action and their tasks; a batch may fail in part inside a 200.
 
+Lists have pages but no order that anybody documents: each call gives another one here.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -19,6 +24,7 @@ from simulators.gainsight.query import page, select_records
 from simulators.gainsight.requests import Endpoint, json_of
 from simulators.gainsight.store import Record, Tenant
 
+TIMES = ("CreatedDate", "ModifiedDate", "ClosedDate")
 CTA, TASK = "call_to_action", "cs_task"
 PAGE_SIZE_MAX = 1000
 MANDATORY = ("Name", "CompanyId", "type", "reason", "status", "priority")
@@ -29,7 +35,7 @@ CHOICES = {
 PLAIN = ("Name", "CompanyId", "OwnerId", "OwnerEmail", "Comments", "DueDate", *sorted(CTA_CUSTOM))
 CTA_FIELDS = frozenset({
     *PLAIN, "Gsid", "CreatedDate", "ModifiedDate", "ClosedDate", "IsClosed",
-    *(name for label, _ in CHOICES.values() for name in (label, f"{label}Id")),
+    *(n for label, _ in CHOICES.values() for n in (label, f"{label}Id", f"{label}Id__gr.Name")),
 })  # fmt: skip
 TASK_FIELDS = frozenset({
     "Gsid", "CTAId", "Name", "Status", "DueDate", "OwnerId", "CreatedDate", "ModifiedDate",
@@ -99,6 +105,7 @@ class CockpitApi:
                 if item is None:
                     raise Rejected(f"{MANDATORY_MISSING}: Invalid value {value} for {field}")
                 values[label], values[f"{label}Id"] = item["name"], item["gsid"]
+                values[f"{label}Id__gr.Name"] = item["name"]
             elif field == "DueDate":
                 values[field] = to_millis(field, value)
             elif field in PLAIN:
@@ -110,6 +117,14 @@ class CockpitApi:
             values["IsClosed"] = values["Status"].startswith("Closed")
             values["ClosedDate"] = self.tenant.millis() if values["IsClosed"] else None
         return values
+
+    def open(self, **given: Any) -> Record:
+        """What a rule or a CSM does: create a CTA; raises GainsightRefusal."""
+        return _refusing(self._created, given)
+
+    def change(self, gsid: str, **given: Any) -> Record:
+        """What a CSM does: change a CTA's status, reason, ...; raises GainsightRefusal."""
+        return _refusing(self._updated, {"Gsid": gsid, **given})
 
     async def index(self, request: Request) -> Response:
         """POST list: the CTAs queries can see by now."""
@@ -123,7 +138,8 @@ class CockpitApi:
 
     async def cta_tasks(self, request: Request) -> Response:
         """The tasks of one CTA."""
-        return success(self.tenant.visible(TASK).by("CTAId", request.path_params["cta"]))
+        found = self.tenant.visible(TASK).by("CTAId", request.path_params["cta"])
+        return success([with_dates(task) for task in found])
 
     async def picklist(self, request: Request) -> Response:
         """GET the picklist items of one or more categories."""
@@ -144,6 +160,14 @@ class CockpitApi:
         ]
 
 
+def _refusing(act: Callable[[Record], Record], given: Record) -> Record:
+    try:
+        return act(given)
+    except Rejected as rejected:
+        code, _, reason = str(rejected).partition(": ")
+        raise GainsightRefusal(200, code, reason) from None
+
+
 def listed(tenant: Tenant, name: str, fields: frozenset[str], body: Record) -> list[Record]:
     """A page of a list call; raises GainsightRefusal for a field that cannot be selected."""
     unknown = [field for field in body.get("select") or [] if field not in fields]
@@ -153,4 +177,15 @@ def listed(tenant: Tenant, name: str, fields: frozenset[str], body: Record) -> l
     if not 0 < size <= PAGE_SIZE_MAX or number < 1:
         raise GainsightRefusal(400, BAD_SELECT, f"The page size is at most {PAGE_SIZE_MAX}.")
     found = select_records(tenant.visible(name), body.get("where"), "fieldName")
-    return page(found, body, size, (number - 1) * size)
+    tenant.shuffle(found)
+    return [with_dates(record) for record in page(found, body, size, (number - 1) * size)]
+
+
+def with_dates(record: Record) -> Record:
+    """A record as the cockpit's lists write it: times as ISO text, other than the objects' API."""
+    shown = dict(record)
+    for field in TIMES:
+        if isinstance(shown.get(field), int):
+            moment = datetime.fromtimestamp(shown[field] / 1000, UTC)
+            shown[field] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return shown

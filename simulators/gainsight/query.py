@@ -40,6 +40,7 @@ OPERATORS: dict[str, Callable[[Any, list[Any]], bool]] = {
     "LT": _ordered(lambda held, wanted: held < wanted),
     "LTE": _ordered(lambda held, wanted: held <= wanted),
     "BETWEEN": lambda held, wanted: held is not None and wanted[0] <= held <= wanted[1],
+    "BTW": lambda held, wanted: held is not None and wanted[0] <= held <= wanted[1],
     "IS_NULL": lambda held, _: held is None,
     "IS_NOT_NULL": lambda held, _: held is not None,
 }

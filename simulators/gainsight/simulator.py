@@ -12,13 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from simulators.gainsight.callbacks import callback
 from simulators.gainsight.cockpit_api import CTA, TASK, CockpitApi
 from simulators.gainsight.engagement_api import ACTIVITY, PERSON, PLAN, EngagementApi
 from simulators.gainsight.errors import REQUEST_ID, GainsightRefusal, failure
 from simulators.gainsight.objects_api import ObjectsApi
 from simulators.gainsight.picklists import Picklists
-from simulators.gainsight.store import Table, Tenant
+from simulators.gainsight.store import Record, Table, Tenant
 from simulators.kernel import Simulator, json_response
+from simulators.sending import Message, Mishaps, WebhookSender
 
 TOKEN_SECONDS = 86400
 Handler = Callable[[Request], Awaitable[Response]]
@@ -57,6 +59,7 @@ class GainsightSimulator(Simulator):
         self.token_numbers = itertools.count(1)
         self.request_numbers = itertools.count(1)
         self.window, self.used = -1, 0
+        self.called = 0
 
     def now(self) -> float:
         """The tenant's clock: real time, moved ahead by `/_sim/advance`."""
@@ -126,6 +129,22 @@ class GainsightSimulator(Simulator):
             {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS}
         )
 
+    def change_task(self, **given: Any) -> Record:
+        """What a CSM does: add a task to a CTA (`CTAId`), or change the one with this Gsid."""
+        held = self.tenant.tables[TASK].records.get(given.get("Gsid", ""), {})
+        record = {"Gsid": held.get("Gsid") or self.tenant.gsid("1T01"), "Status": "Open"}
+        return self.tenant.put(TASK, {**record, **held, **given})
+
+    def callbacks(self, token: str, environment: str = "test") -> list[Message]:
+        """The calls of a rule on CTAs and tasks for all changes not called out before."""
+        fresh, self.called = self.tenant.changed[self.called :], len(self.tenant.changed)
+        nouns = {CTA: "cta", TASK: "task"}
+        return [
+            callback(nouns[name], gsid, stamp, token, environment)
+            for name, gsid, stamp in fresh
+            if name in nouns
+        ]
+
     def refusal(self, status: int, code: str = "", message: str = "") -> Response:
         self._new_request_id()
         # Cockpit answers its own refusals with 200; only `result` tells them from a success.
@@ -147,10 +166,24 @@ class GainsightSimulator(Simulator):
             return json_response({"expired": expired})
 
         async def task(request: Request) -> Response:
-            given = orjson.loads(await request.body())
-            held = self.tenant.tables[TASK].records.get(given.get("Gsid", ""), {})
-            record = {"Gsid": held.get("Gsid") or self.tenant.gsid("1T01"), "Status": "Open"}
-            return json_response(self.tenant.put(TASK, {**record, **held, **given}))
+            return json_response(self.change_task(**orjson.loads(await request.body())))
 
-        paths = {"advance": advance, "expire-tokens": expire, "tasks": task}
+        async def cta(request: Request) -> Response:
+            given = orjson.loads(await request.body())
+            try:
+                return json_response(self.cockpit.change(given.pop("Gsid", ""), **given))
+            except GainsightRefusal as refusal:
+                return refusal.response()
+
+        async def send(request: Request) -> Response:
+            given = orjson.loads(await request.body())
+            messages = self.callbacks(given["token"], given.get("environment", "test"))
+            async with WebhookSender(given["url"]) as sender:
+                statuses = await sender.send(messages, Mishaps(**given.get("mishaps", {})))
+            return json_response({"statuses": statuses})
+
+        paths = {
+            "advance": advance, "expire-tokens": expire, "tasks": task, "ctas": cta,
+            "send-callbacks": send,
+        }  # fmt: skip
         return [Route(f"/_sim/{name}", call, methods=["POST"]) for name, call in paths.items()]

@@ -1,5 +1,6 @@
 """Tables indexed by every text field, and the copy of them that queries read some time later."""
 
+import random
 from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,8 @@ class Tenant:
         self.query_lag_seconds = query_lag_seconds
         self.tables: dict[str, Table] = defaultdict(Table)
         self.deleted: list[Record] = []
+        self.changed: list[tuple[str, str, int]] = []
+        self._chance = random.Random(1)  # noqa: S311  an order nobody promised, not security
         self._visible: dict[str, Table] = defaultdict(Table)
         self._waiting: deque[tuple[float, str, str, Record | None]] = deque()
         self._counts: dict[str, int] = defaultdict(int)
@@ -77,7 +80,12 @@ class Tenant:
         record["ModifiedDate"] = stamp
         self.tables[name].put(record)
         self._later(name, record["Gsid"], dict(record))
+        self.changed.append((name, record["Gsid"], stamp))
         return record
+
+    def shuffle(self, records: list[Record]) -> None:
+        """Put records into an order of no meaning."""
+        self._chance.shuffle(records)
 
     def remove(self, name: str, gsid: str) -> None:
         """Delete a record of an object; the delete log keeps its id."""

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from simulators.kernel import json_response
 from simulators.zendesk.body import body_of, many_of
 from simulators.zendesk.errors import ZendeskRefusal, invalid
+from simulators.zendesk.exports import TicketExport
 from simulators.zendesk.pages import offset_page, table_page
 from simulators.zendesk.routing import Endpoint
 from simulators.zendesk.search import search
@@ -23,6 +24,7 @@ class DeskApi:
     def __init__(self, account: Account, tickets: Tickets) -> None:
         self.account = account
         self.tickets = tickets
+        self.export = TicketExport(tickets)
 
     async def tickets_index(self, request: Request) -> Response:
         external_id = request.query_params.get("external_id")
@@ -109,6 +111,20 @@ class DeskApi:
         found = search(self.account, request.query_params.get("query", ""))
         return json_response({"count": len(found)})
 
+    async def ticket_metrics(self, request: Request) -> Response:
+        ticket = self.tickets.get(request.path_params["id"])
+        metric = {
+            "ticket_id": ticket["id"], "created_at": ticket["created_at"],
+            "updated_at": ticket["updated_at"], "solved_at": self.tickets.solved.get(ticket["id"]),
+        }  # fmt: skip
+        return json_response({"ticket_metric": metric})
+
+    async def ticket_export(self, request: Request) -> Response:
+        query = request.query_params
+        page = self.export.page(query.get("cursor"), query.get("start_time"), query.get("per_page"))
+        following = request.url.replace(query="").include_query_params(cursor=page["after_cursor"])
+        return json_response({**page, "after_url": str(following)})
+
     async def incremental(self, request: Request) -> Response:
         noun = request.path_params["noun"]
         tables = {
@@ -157,6 +173,8 @@ class DeskApi:
             ("PUT", "/slas/policies/{id:int}", "policy_update"),
             ("GET", "/search/count", "search_count"),
             ("GET", "/search", "search_all"),
+            ("GET", "/tickets/{id:int}/metrics", "ticket_metrics"),
+            ("GET", "/incremental/tickets/cursor", "ticket_export"),
             ("GET", "/incremental/{noun}/cursor", "incremental"),
             ("GET", "/incremental/{noun:word}", "incremental"),
             ("GET", "/job_statuses/{job}", "job_status"),

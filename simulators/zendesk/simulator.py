@@ -12,15 +12,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from simulators.kernel import Simulator, json_response
+from simulators.sending import Message, Mishaps, WebhookSender
 from simulators.zendesk.auth import Gatekeeper
 from simulators.zendesk.desk_api import DeskApi
 from simulators.zendesk.directory_api import DirectoryApi
 from simulators.zendesk.errors import ZendeskRefusal, error_response
+from simulators.zendesk.hooks import message, trigger_body
 from simulators.zendesk.organizations import new_field
 from simulators.zendesk.routing import Handler, routes_of
 from simulators.zendesk.store import Account
 from simulators.zendesk.tickets import Tickets
 
+ACCOUNT_ID = 12_514_403
 PLAN_REQUESTS_PER_MINUTE = 700
 TIERS = ("basic", "standard", "premium")
 ORGANIZATION_FIELDS: tuple[dict[str, Any], ...] = (
@@ -36,7 +39,8 @@ class ZendeskSimulator(Simulator):
     """One Zendesk Support account.
 
     `api_tokens` maps an agent's e-mail to a token, `oauth_clients` a client id to its secret.
-    `requests_per_minute` None never throttles.
+    `requests_per_minute` None never throttles, `exports_per_minute` the same for incremental
+    exports alone. `account_id` is in every webhook.
     """
 
     name = "zendesk"
@@ -47,12 +51,15 @@ class ZendeskSimulator(Simulator):
         oauth_clients: Mapping[str, str] | None = None,
         organization_fields: tuple[dict[str, Any], ...] = ORGANIZATION_FIELDS,
         search_lag_seconds: float = 0.0, requests_per_minute: int | None = None,
+        exports_per_minute: int | None = None, account_id: int = ACCOUNT_ID,
     ) -> None:  # fmt: skip
         self.api_tokens = dict(api_tokens or {})
         self.oauth_clients = dict(oauth_clients or {})
         self.organization_fields = organization_fields
         self.search_lag_seconds = search_lag_seconds
         self.requests_per_minute = requests_per_minute
+        self.exports_per_minute = exports_per_minute
+        self.account_id = account_id
         super().__init__(latency_seconds=latency_seconds, seed=seed)
 
     def reset(self) -> None:
@@ -64,7 +71,9 @@ class ZendeskSimulator(Simulator):
         self.tickets = Tickets(self.account)
         self.directory = DirectoryApi(self.account, self.tickets)
         self.desk = DeskApi(self.account, self.tickets)
-        self.window, self.used = -1, 0
+        self.window, self.used, self.exports = -1, 0, 0
+        self.sent = 0
+        self.invocations = itertools.count(1)
         self.request_ids = itertools.count(1)
 
     def now(self) -> float:
@@ -91,7 +100,7 @@ class ZendeskSimulator(Simulator):
             remaining = self._spend()
             if not self.gatekeeper.admits(request.headers.get("authorization", "")):
                 return self._stamped(error_response(401), remaining)
-            if remaining < 0:
+            if remaining < 0 or self._too_many_exports(request):
                 return self.throttled(ceil(60 - self.now() % 60))
             try:
                 handler: Handler = getattr(getattr(self, owner), name)
@@ -105,11 +114,44 @@ class ZendeskSimulator(Simulator):
         """Count a request in this minute's window; how many are left, below zero when over."""
         window = int(self.now() // 60)
         if window != self.window:
-            self.window, self.used = window, 0
+            self.window, self.used, self.exports = window, 0, 0
         self.used += 1
         if self.requests_per_minute is None:
             return max(PLAN_REQUESTS_PER_MINUTE - self.used, 1)
         return self.requests_per_minute - self.used
+
+    def _too_many_exports(self, request: Request) -> bool:
+        if self.exports_per_minute is None or "/incremental/" not in request.url.path:
+            return False
+        self.exports += 1
+        return self.exports > self.exports_per_minute
+
+    def change_ticket(self, **given: Any) -> dict[str, Any]:
+        """What an agent does: change the ticket `id`, or open one; `external_id` of an
+        organization names the customer. Answers the ticket."""
+        body = dict(given)
+        number = body.pop("id", None)
+        if customer := body.pop("organization", None):
+            found = self.account.organizations.one_by("external_id", customer)
+            body["organization_id"] = found["id"] if found else None
+        if number is not None:
+            return self.tickets.update(int(number), body)
+        return self.tickets.create({"comment": {"body": "It does not work."}, **body})
+
+    def webhooks(self, secret: str) -> list[Message]:
+        """The signed messages of all events that were not taken before."""
+        fresh, self.sent = self.tickets.events[self.sent :], len(self.tickets.events)
+        return [
+            self._message(secret, orjson.dumps({**event, "account_id": self.account_id}))
+            for event in fresh
+        ]
+
+    def triggered(self, secret: str, ticket_id: int, environment: str = "test") -> Message:
+        """The signed message of a trigger that fired for a ticket, by the documented template."""
+        return self._message(secret, trigger_body(self.tickets.get(ticket_id), environment))
+
+    def _message(self, secret: str, body: bytes) -> Message:
+        return message(secret, body, self.account_id, next(self.invocations))
 
     def _stamped(self, response: Response, remaining: int) -> Response:
         limit = self.requests_per_minute or PLAN_REQUESTS_PER_MINUTE
@@ -150,7 +192,25 @@ class ZendeskSimulator(Simulator):
         async def expire(_: Request) -> Response:
             return json_response({"expired": self.gatekeeper.expire_all()})
 
-        return [
-            Route("/_sim/advance", advance, methods=["POST"]),
-            Route("/_sim/expire-tokens", expire, methods=["POST"]),
-        ]
+        async def ticket(request: Request) -> Response:
+            try:
+                return json_response(self.change_ticket(**orjson.loads(await request.body())))
+            except ZendeskRefusal as refusal:
+                return refusal.response()
+
+        async def forget(_: Request) -> Response:
+            self.desk.export.forget()
+            return json_response({"forgotten": True})
+
+        async def send(request: Request) -> Response:
+            given = orjson.loads(await request.body())
+            mishaps = Mishaps(**given.get("mishaps", {}))
+            async with WebhookSender(given["url"]) as sender:
+                statuses = await sender.send(self.webhooks(given["secret"]), mishaps)
+            return json_response({"statuses": statuses})
+
+        paths = {
+            "advance": advance, "expire-tokens": expire, "tickets": ticket,
+            "forget-cursors": forget, "send-webhooks": send,
+        }  # fmt: skip
+        return [Route(f"/_sim/{name}", call, methods=["POST"]) for name, call in paths.items()]

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from simulators.kernel import json_response
 from simulators.zendesk.errors import ZendeskRefusal, invalid
+from simulators.zendesk.hooks import ticket_event
 from simulators.zendesk.store import Account, Record
 
 KEY_SECONDS = 2 * 3600
@@ -15,6 +16,7 @@ GIVEN = (
     "subject", "priority", "type", "status", "requester_id", "organization_id", "external_id",
     "assignee_id", "group_id", "tags", "custom_fields", "due_at",
 )  # fmt: skip
+SOLVED = ("solved", "closed")
 CHOICES = {
     "priority": ("urgent", "high", "normal", "low"),
     "type": ("problem", "incident", "question", "task"),
@@ -29,6 +31,11 @@ class Tickets:
         self.account = account
         self.table = account.tickets
         self.keys: dict[str, tuple[float, str, bytes]] = {}
+        # What the export and the metrics tell beyond the ticket itself, by its id.
+        self.generated: dict[int, int] = {}
+        self.solved: dict[int, str] = {}
+        self.deleted: dict[int, Record] = {}
+        self.events: list[Record] = []
         self._comment_id = 9_000_000_000
         self._job_id = 0
 
@@ -92,12 +99,46 @@ class Tickets:
         return record
 
     def delete(self, key: int) -> None:
-        """Delete a ticket."""
-        self.get(key)
+        """Delete a ticket; exports tell of it, with the status `deleted`."""
+        gone = {**self.get(key), "status": "deleted", "updated_at": self.account.timestamp()}
         self.table.remove(key)
+        self.deleted[key] = gone
+        self.touch(key)
+        self.events.append(ticket_event(self._event_number(), "soft_deleted", gone, {}))
         self.account.search.changed("ticket", key, None)
 
+    def touch(self, key: int) -> None:
+        """Change what only Zendesk itself keeps of a ticket: exported again, `updated_at` as it
+        was."""
+        self.generated[key] = int(self.account.now())
+
+    def exported(self) -> list[Record]:
+        """Every ticket as exports show it, in the order of their last change by anybody."""
+        held = [*self.table.records.values(), *self.deleted.values()]
+        stamped = [{**t, "generated_timestamp": self.generated[t["id"]]} for t in held]
+        return sorted(stamped, key=lambda t: (t["generated_timestamp"], t["id"]))
+
+    def _event_number(self) -> int:
+        return len(self.events) + 1
+
+    def _note(self, before: Record, record: Record) -> None:
+        """What Zendesk makes of a change: the export's stamp, the metrics, an event a field."""
+        self.touch(record["id"])
+        if record["status"] not in SOLVED:
+            self.solved.pop(record["id"], None)
+        elif before.get("status") not in SOLVED:
+            self.solved[record["id"]] = record["updated_at"]
+        if not before:
+            self.events.append(ticket_event(self._event_number(), "created", record, {}))
+            return
+        for field in ("status", "priority", "type", "tags"):
+            if before[field] != record[field]:
+                change = {"previous": before[field], "current": record[field]}
+                name = f"{field}_changed"
+                self.events.append(ticket_event(self._event_number(), name, record, change))
+
     def _save(self, record: Record, body: Record) -> None:
+        before = self.table.records.get(record.get("id", 0), {})
         for name in GIVEN:
             if name in body:
                 record[name] = body[name]
@@ -113,6 +154,7 @@ class Tickets:
         self.table.put(record)
         record["url"] = f"/api/v2/tickets/{record['id']}.json"
         self.account.search.changed("ticket", record["id"], record)
+        self._note(before, record)
 
     def _comment(self, ticket: Record, body: Record) -> None:
         self._comment_id += 1
