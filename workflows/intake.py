@@ -53,19 +53,22 @@ class EventPoll:
         """One poll; a long backlog is read in several, and what is left waits for the next."""
         new = 0
         for _ in range(POLLS_PER_RUN_MAX):
-            page: Polled = await _ask(FeedActivities.poll, connection)
+            page: Polled = await _ask(FeedActivities.poll, connection, HEARTBEAT_TIMEOUT)
             new += page.new + page.backfilled
             await _wake(connection)
             if not page.more:
                 break
-        counted: Counted = await _ask(FeedActivities.count, connection)
+        # A census asks the vendor in one go, which may take its time: it has no heartbeat.
+        counted: Counted = await _ask(FeedActivities.count, connection, None)
         if counted.told:
             await _wake(connection)
         return page.model_copy(update={"new": new})
 
 
 async def _ask(
-    what: Callable[[Any, ConnectionRef], Awaitable[Any]], connection: ConnectionRef
+    what: Callable[[Any, ConnectionRef], Awaitable[Any]],
+    connection: ConnectionRef,
+    heartbeat: timedelta | None,
 ) -> Any:
     return await workflow.execute_activity_method(
         what,
@@ -73,7 +76,7 @@ async def _ask(
         task_queue=task_queue(connection.connection),
         start_to_close_timeout=POLL_TIMEOUT,
         schedule_to_close_timeout=POLL_PATIENCE,
-        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        heartbeat_timeout=heartbeat,
         retry_policy=RETRY,
         priority=POLL_PRIORITY,
     )

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 CONTENT_TYPES = frozenset({"application/json"})
 RETRY_AFTER_SECONDS = 5
 EVENT_ID_CHARACTERS_MAX = 200
+ID_HEADERS = ("webhook-id", "x-zendesk-webhook-invocation-id")
 
 # Who did not prove to be the sender is unauthorized; any other refusal is a bad request.
 UNPROVEN = frozenset({"missing_header", "bad_signature", "stale"})
@@ -125,7 +126,7 @@ class _Receiver:
             remote=request.client.host if request.client else "",
             body_digest=hashlib.sha256(body).hexdigest() if body else "",
             body_bytes=len(body),
-            event_id=request.headers.get("webhook-id", "")[:EVENT_ID_CHARACTERS_MAX],
+            event_id=_stated_id(request),
             at=self.clock(),
         )
         try:
@@ -152,6 +153,12 @@ class _Receiver:
     async def describe(self, request: Request) -> Response:
         """What may be posted where, and every answer."""
         return JSONResponse(openapi(self.sources, version("tieline")))
+
+
+def _stated_id(request: Request) -> str:
+    """The id that the sender gave its message, as far as it stands in a header."""
+    stated = (request.headers.get(name, "") for name in ID_HEADERS)
+    return next((value for value in stated if value), "")[:EVENT_ID_CHARACTERS_MAX]
 
 
 def _check_content_type(request: Request) -> None:

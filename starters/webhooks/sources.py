@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.http.secrets import resolve
-from adapters.registry import WEBHOOKS, Verify, webhooks_of
+from adapters.registry import WEBHOOKS, Verify, verify_of, webhooks_of
 from canonical.connections import Connection, Environment
 from canonical.errors import Misconfigured
 from canonical.inbound import InboundEvent
@@ -37,8 +37,8 @@ def webhook_sources(settings: Settings) -> dict[str, Source]:
 
 
 def _source(name: str, configured: WebhookSource, connection: Connection) -> Source:
-    vendor = webhooks_of(connection.vendor)
-    if vendor is None:
+    vendor, verify = webhooks_of(connection.vendor), verify_of(connection)
+    if vendor is None or verify is None:
         raise Misconfigured(
             f"webhooks.sources.{name}: messages of vendor {connection.vendor!r} cannot be "
             f"verified; name a connection of {', '.join(WEBHOOKS)}",
@@ -51,4 +51,4 @@ def _source(name: str, configured: WebhookSource, connection: Connection) -> Sou
                 f"webhooks.sources.{name}: {reference} is not a signing secret; {problem}",
                 about=f"webhooks.sources.{name}",
             )
-    return Source(connection.name, connection.environment, vendor.verify, secrets)
+    return Source(connection.name, connection.environment, verify, secrets)
