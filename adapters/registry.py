@@ -60,11 +60,14 @@ VENDORS: dict[tuple[Role, str], str] = {
 }
 
 # Who tells what changed, by vendor, whatever its role.
-EVENT_SOURCES: dict[str, str] = {}
+EVENT_SOURCES: dict[str, str] = {
+    "stripe": "adapters.stripe.events:StripeEvents",
+}
 
 # How a vendor's messages are verified: a module with `verify` and `secret_problem`.
 WEBHOOKS: dict[str, str] = {
     "salesforce": "adapters.salesforce.webhook",
+    "stripe": "adapters.stripe.webhook",
 }
 
 # What a vendor's adapter makes of a deal's id as a person writes it: one form, None for no id.
