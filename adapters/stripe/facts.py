@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -50,7 +51,7 @@ def from_stripe_invoice(
 def from_stripe_subscription(
     subscription: Record, *, known_at: datetime, changed_at: datetime
 ) -> ContractFacts:
-    """A subscription whose customer and schedule are expanded; as `from_stripe_invoice`."""
+    """A subscription whose customer, schedule and prices are expanded; as `from_stripe_invoice`."""
 
     def read() -> ContractFacts:
         ended = subscription["ended_at"]
@@ -103,8 +104,17 @@ def newest_stamp(record: Record) -> datetime:
 
 
 def _items(items: Sequence[Record]) -> list[list[Any]]:
-    # A price never changes its amount, so its id stands for all that it says.
-    return sorted([_id(item["price"]), item.get("quantity") or 0] for item in items)
+    return sorted([*_price(item["price"]), str(item.get("quantity") or 0)] for item in items)
+
+
+def _price(price: Record) -> list[str]:
+    """What a price says; by its id alone only where that is no single amount (tiers)."""
+    each = price["unit_amount_decimal"] or price["unit_amount"]
+    if each is None:
+        return [price["id"]]
+    recurring = price["recurring"] or {}
+    every = f"{recurring.get('interval_count', 0)} {recurring.get('interval', '')}"
+    return [_id(price["product"]), price["currency"], f"{Decimal(each).normalize():f}", every]
 
 
 def _origin(
@@ -141,7 +151,7 @@ def _moment(stamp: int | None) -> datetime | None:
 def _understood(read: Callable[[], T], record: Record) -> T:
     try:
         return read()
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
         raise Malformed(
             f"Stripe's {record.get('object')} {record.get('id')} cannot be understood: "
             f"{type(error).__name__}"

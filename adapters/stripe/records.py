@@ -13,6 +13,7 @@ from canonical.inbound import InboundEvent
 
 INVOICES, PAYMENTS, DISPUTES = "/v1/invoices", "/v1/invoice_payments", "/v1/disputes"
 PAYMENTS_MAX = 10
+TERMS = ("customer", "schedule.phases.items.price")
 # A dispute in any other state still holds the money.
 SETTLED_DISPUTES = frozenset({"won", "warning_closed", "prevented"})
 
@@ -34,7 +35,7 @@ class StripeRecords:
             moments = _moments(event, newest, newest_stamp(invoice))
             disputed = await self._is_disputed(invoice)
             return from_stripe_invoice(invoice, **moments, disputed=disputed)
-        subscription = await self._existing(SUBSCRIPTIONS, event.subject, ("customer", "schedule"))
+        subscription = await self._existing(SUBSCRIPTIONS, event.subject, TERMS)
         moments = _moments(event, newest, newest_stamp(subscription))
         return from_stripe_subscription(subscription, **moments)
 

@@ -83,7 +83,11 @@ class Deliveries:
         if not (self.destination.automatic and self.destination.url):
             return
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.get_running_loop().create_task(self._send_fresh())
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return  # not being served yet: it goes out with the next one
+            self._sending = loop.create_task(self._send_fresh())
 
     async def _send_fresh(self) -> None:
         # Each once: what fails waits for a delivery that is asked for, as Stripe's retries take
