@@ -82,6 +82,8 @@ class StripeEvents(EventsPort):
                 EVENTS, limit=self._page_size, ending_before=place.event_id, **self._wanted()
             )
         except NotFound as missing:
+            if missing.details.get("code") != "resource_missing":
+                raise  # the list itself is not there: a wrong address is no gap
             raise CursorExpired(f"Stripe has forgotten the event {place.event_id}") from missing
         return list(reversed(page)), more
 

@@ -15,9 +15,9 @@ THIN_PREFIX = "v1."
 
 # Asked for by name, since the list takes 20 names at most; these are also what an endpoint needs.
 INVOICE_TYPES = (
-    "invoice.created", "invoice.finalized", "invoice.updated", "invoice.paid", "invoice.overdue",
+    "invoice.finalized", "invoice.updated", "invoice.paid", "invoice.overdue",
     "invoice.payment_failed", "invoice.overpaid", "invoice.voided",
-    "invoice.marked_uncollectible", "invoice_payment.paid",
+    "invoice.marked_uncollectible", "invoice_payment.paid", "credit_note.created",
 )  # fmt: skip
 CONTRACT_TYPES = (
     "customer.subscription.created", "customer.subscription.updated",
@@ -86,7 +86,7 @@ def _snapshot_subject(kind: str, record: Mapping[str, Any]) -> Subject:
     group = kind.rpartition(".")[0]
     if group == "invoice":
         return Subject(Kind.INVOICE, _text(record["id"]))
-    if group == "invoice_payment":
+    if group in ("invoice_payment", "credit_note"):
         return _named(Kind.INVOICE, record["invoice"])
     if kind.startswith("customer.subscription."):
         return Subject(Kind.CONTRACT, _text(record["id"]))

@@ -13,7 +13,7 @@ from adapters.stripe.errors import ERRORS
 from adapters.stripe.events import StripeEvents
 from adapters.stripe.facts import from_stripe_invoice, terms_digest
 from canonical.connections import Connection
-from canonical.errors import CursorExpired, Malformed, Misconfigured
+from canonical.errors import CursorExpired, Malformed, Misconfigured, NotFound
 from canonical.facts import ContractFacts, InvoiceFacts, InvoiceStatus, Kind
 from canonical.inbound import BACKFILL_PRIORITY, InboundEvent
 from canonical.money import Money
@@ -185,6 +185,16 @@ class TestStripeEvents(StripeContract):
             cursor = str(Place(datetime.now(UTC) - timedelta(days=30)))
         with pytest.raises(CursorExpired):
             await events.changes(self.stream, cursor)
+
+    async def test_a_wrong_address_is_no_gap(
+        self, connection: Connection, account: Account
+    ) -> None:
+        """It would have every record read again, for a mistake in the configuration."""
+        astray = connection.model_copy(update={"base_url": f"{connection.url}/v2"})
+        source = self.source(astray)
+        with pytest.raises(NotFound):
+            await source.changes(self.stream, str(Place(datetime.now(UTC), "evt_1Globex")))
+        await source.aclose()
 
     async def test_a_census_beyond_thirty_days_is_refused(self, events: EventsPort) -> None:
         """A count of what Stripe still remembers would pass for a count of everything."""
