@@ -34,9 +34,13 @@ class Place:
         """The moment in whole seconds, as Stripe counts."""
         return int(self.at.timestamp())
 
+    def is_kept(self, now: datetime) -> bool:
+        """Whether Stripe still has all that came after it."""
+        return now - self.at <= KEPT - EDGE
+
     def require_kept(self, now: datetime) -> None:
         """Raise CursorExpired when Stripe may have forgotten what came after it."""
-        if now - self.at > KEPT - EDGE:
+        if not self.is_kept(now):
             raise CursorExpired(
                 f"Stripe keeps events for {KEPT.days} days, the cursor is from {self.at:%Y-%m-%d}"
             )

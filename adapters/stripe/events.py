@@ -29,6 +29,7 @@ HELD = timedelta(hours=1)
 # Clocks differ, and an event may be listed a little later than it was made.
 OVERLAP = timedelta(minutes=5)
 NEWEST_PAGES_MAX = 3
+BACKFILLED: dict[str, Any] = {"channel": Channel.BACKFILL, "priority": BACKFILL_PRIORITY}
 
 
 class StripeEvents(EventsPort):
@@ -103,11 +104,16 @@ class StripeEvents(EventsPort):
     async def backfill(
         self, stream: str, since: datetime, until: datetime
     ) -> AsyncIterator[InboundEvent]:
-        """Invoices and subscriptions that changed, or may have; see `changed_records`.
+        """From the event list where it still has the whole window: it alone tells what changed.
 
-        The record is read after this moment, so it is at least as new as the window, or as now.
+        From the records beyond that, see `changed_records`. They are read after this moment, so
+        they are at least as new as the window, or as now.
         """
         now = self._client.clock()
+        if Place(since).is_kept(now):
+            for event in (await self._newest_in(since, until, now)).values():
+                yield event.model_copy(update=BACKFILLED)
+            return
         seen = min(until, now - OVERLAP)
         window = f"{int(since.timestamp())}-{int(until.timestamp())}"
         async for kind, record, stamp in changed_records(self._api, since, until):
@@ -118,26 +124,32 @@ class StripeEvents(EventsPort):
                 kind=kind,
                 subject=record["id"],
                 version=version_of(max(stamp, seen)),
-                channel=Channel.BACKFILL,
-                priority=BACKFILL_PRIORITY,
                 occurred_at=stamp,
                 environment=self._client.connection.environment,
                 body=orjson.dumps({"id": record["id"], "object": record["object"]}),
                 received_at=now,
+                **BACKFILLED,
             )
 
     async def census(self, stream: str, since: datetime, until: datetime) -> dict[str, str]:
         """From all events, delivered or not; raises CursorExpired beyond 30 days."""
         now = self._client.clock()
         Place(since).require_kept(now)
+        newest = await self._newest_in(since, until, now)
+        return {subject: event.version for subject, event in newest.items()}
+
+    async def _newest_in(
+        self, since: datetime, until: datetime, now: datetime
+    ) -> dict[str, InboundEvent]:
         window = {"gte": int(since.timestamp()), "lt": int(until.timestamp())}
-        newest: dict[str, str] = {}
+        newest: dict[str, InboundEvent] = {}
         async for record in self._api.list(
             EVENTS, types=INVOICE_TYPES + CONTRACT_TYPES, created=window
         ):
             event = self._hint(record, now)
-            if event.kind:
-                newest[event.subject] = max(event.version, newest.get(event.subject, ""))
+            known = newest.get(event.subject)
+            if event.kind and (known is None or event.version > known.version):
+                newest[event.subject] = event
         return newest
 
     async def read(self, event: InboundEvent) -> AnyFacts:

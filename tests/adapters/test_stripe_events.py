@@ -13,10 +13,11 @@ from adapters.stripe.cursors import Place
 from adapters.stripe.errors import ERRORS
 from adapters.stripe.events import StripeEvents
 from adapters.stripe.facts import from_stripe_invoice, terms_digest
+from adapters.stripe.hints import version_of
 from canonical.connections import Connection
 from canonical.errors import CursorExpired, Malformed, Misconfigured, NotFound
 from canonical.facts import ContractFacts, InvoiceFacts, InvoiceStatus, Kind
-from canonical.inbound import BACKFILL_PRIORITY, InboundEvent
+from canonical.inbound import BACKFILL_PRIORITY, Channel, InboundEvent
 from canonical.money import Money
 from canonical.ports.events import EventsPort
 from simulators.stripe import StripeSimulator, customers, invoices, schedules, subscriptions
@@ -342,40 +343,68 @@ class TestStripeEvents(StripeContract):
         assert made["id"] == subscription["schedule"]
         assert scheduled.terms_digest != before.terms_digest
 
-    async def test_a_backfill_tells_again_what_leaves_no_stamp(
+    async def test_a_recent_gap_is_filled_from_the_list_itself(
+        self, events: EventsPort, account: Account
+    ) -> None:
+        """It alone tells an amendment from a subscription that only runs; ids are the feed's own,
+        so what came in already is not taken in again."""
+        quiet, amended = account.subscribe(0), account.subscribe(1)
+        since = datetime.now(UTC) + timedelta(seconds=60)
+        account.simulator.advance(120)
+        account.amend(amended, 12)
+
+        until = since + timedelta(minutes=5)
+        found = [event async for event in events.backfill(self.stream, since, until)]
+
+        (hint,) = found
+        assert hint.event_id == (await self.hint(events, amended["id"])).event_id
+        assert (hint.channel, hint.priority) == (Channel.BACKFILL, BACKFILL_PRIORITY)
+        assert quiet["id"] != hint.subject
+
+    async def test_a_gap_older_than_the_list_is_filled_from_the_records(
         self, events: EventsPort, simulator: StripeSimulator, account: Account
     ) -> None:
-        """Open invoices and running subscriptions made long before the window, each under one id a
+        """Open invoices and running subscriptions leave no stamp and are told, each under one id a
         window; what ended before it is left out."""
+        simulator.advance(-100 * 86_400)
         running, ended = account.subscribe(0), account.subscribe(1)
         simulator.happen(ended["latest_invoice"], "void")
         subscriptions.cancel(simulator.account, Call((ended["id"],), {}))
-        since, until = datetime.now(UTC) + timedelta(days=9), datetime.now(UTC) + MONTH
+        simulator.advance(20 * 86_400)
+        settled = account.bill()
+        simulator.advance(70 * 86_400)
+        simulator.happen(settled, "pay")
+        now = datetime.now(UTC)
+        since, until = now - 2 * MONTH, now - MONTH
 
         found = [event async for event in events.backfill(self.stream, since, until)]
         again = [event async for event in events.backfill(self.stream, since, until)]
-        next_window = [event async for event in events.backfill(self.stream, until, until + MONTH)]
+        longer = [event async for event in events.backfill(self.stream, since, now)]
 
-        assert {e.subject for e in found} == {running["id"], running["latest_invoice"]}
+        expected = {running["id"], running["latest_invoice"], settled}
+        assert {e.subject for e in found} == expected
         assert [e.event_id for e in found] == [e.event_id for e in again]
-        assert not {e.event_id for e in found} & {e.event_id for e in next_window}
+        assert not {e.event_id for e in found} & {e.event_id for e in longer}
         assert {e.priority for e in found} == {BACKFILL_PRIORITY}
 
-    async def test_a_backfilled_record_is_never_older_than_what_the_feed_told_of_it(
-        self, events: EventsPort, account: Account
+    async def test_a_backfilled_record_claims_the_end_of_the_window_but_not_the_present(
+        self, events: EventsPort, simulator: StripeSimulator, account: Account
     ) -> None:
-        """A backfill reads the record now, so it may claim the window's end, but not the present:
-        a change that happens meanwhile must not look old."""
-        subscription = account.subscribe()
-        account.amend(subscription, 12)
+        """It is read now, so it is as new as that; a change that happens meanwhile must not look
+        old."""
+        simulator.advance(-100 * 86_400)
+        account.amend(account.subscribe(), 12)
         now = datetime.now(UTC)
 
-        found = [e async for e in events.backfill(self.stream, now - LONG_AGO, now + LONG_AGO)]
+        window = (now - 2 * MONTH, now + LONG_AGO)
+        found = [event async for event in events.backfill(self.stream, *window)]
 
+        assert len(found) == 2
         for event in found:
             facts = await events.read(event)
-            assert facts.version >= event.version
-            assert facts.version <= (now + timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            assert facts.version == event.version
+            assert version_of(now - LONG_AGO) < facts.version < version_of(now)
+            assert facts.changed_at < now - timedelta(days=99)
 
     async def test_the_newest_version_is_looked_for_within_bounds(
         self, events: EventsPort, simulator: StripeSimulator, account: Account
