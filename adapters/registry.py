@@ -63,6 +63,7 @@ VENDORS: dict[tuple[Role, str], str] = {
 EVENT_SOURCES: dict[str, str] = {
     "zendesk": "adapters.zendesk.events:ZendeskEvents",
     "gainsight": "adapters.gainsight.events:GainsightEvents",
+    "stripe": "adapters.stripe.events:StripeEvents",
 }
 
 # How a vendor's messages are verified: a module with `verify` and `secret_problem`.
@@ -70,6 +71,7 @@ WEBHOOKS: dict[str, str] = {
     "salesforce": "adapters.salesforce.webhook",
     "zendesk": "adapters.zendesk.webhook",
     "gainsight": "adapters.gainsight.webhook",
+    "stripe": "adapters.stripe.webhook",
 }
 
 # What a vendor's adapter makes of a deal's id as a person writes it: one form, None for no id.

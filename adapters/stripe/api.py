@@ -1,6 +1,6 @@
 """The few resources of the Stripe API that Tieline uses, and how a POST survives a lost answer."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.http import HttpClient, Page, paged
@@ -76,19 +76,23 @@ class StripeApi:
             write=True, expect=(404,), correlation_id=correlation_id,
         )  # fmt: skip
 
+    async def page(self, path: str, **params: Any) -> tuple[Sequence[Record], bool]:
+        """One page of a list, newest first, and whether there are more in the direction asked."""
+        answer = await self._client.request(
+            "GET", path, params=to_stripe_form(params), headers={"Stripe-Version": VERSION},
+            write=False,
+        )  # fmt: skip
+        body = answer.json
+        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
+            raise Malformed(f"Stripe answered {path} without a list")
+        return body["data"], bool(body.get("has_more"))
+
     def list(self, path: str, **filters: Any) -> AsyncIterator[Record]:
         """Every record of a list, newest first; read-after-write consistent, unlike search."""
 
         async def page(after: str | None) -> Page[Record]:
-            params = to_stripe_form(filters | {"limit": PAGE_SIZE, "starting_after": after})
-            answer = await self._client.request(
-                "GET", path, params=params, headers={"Stripe-Version": VERSION}, write=False
-            )
-            body = answer.json
-            if not isinstance(body, dict) or not isinstance(body.get("data"), list):
-                raise Malformed(f"Stripe answered {path} without a list")
-            items = body["data"]
-            return Page(items, items[-1]["id"] if body.get("has_more") and items else None)
+            items, more = await self.page(path, limit=PAGE_SIZE, starting_after=after, **filters)
+            return Page(items, items[-1]["id"] if more and items else None)
 
         return paged(page, pages_max=PAGES_MAX, what=path)
 

@@ -17,6 +17,7 @@ INTERVAL_MONTHS_MAX = 36
 MONTHS = {"month": 1, "year": 12}
 
 ACCOUNT, KEY, CORRELATION = "tieline_account", "tieline_key", "tieline_correlation"
+LEGAL_ENTITY = "tieline_legal_entity"
 OPPORTUNITY, TOTAL, TERM = "tieline_opportunity", "tieline_total_minor", "tieline_months"
 
 
@@ -36,7 +37,7 @@ def to_stripe_customer(customer: CustomerSpec, stamp: Stamp, *, new: bool) -> Re
         "metadata": _stamped(stamp)
         | {
             ACCOUNT: customer.account_id,
-            "tieline_legal_entity": customer.legal_entity,
+            LEGAL_ENTITY: customer.legal_entity,
             "tieline_tax_id": customer.tax_id,
         },
     }

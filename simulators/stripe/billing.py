@@ -6,8 +6,9 @@ from simulators.stripe.calendar import add_interval
 from simulators.stripe.catalogue import price_of
 from simulators.stripe.errors import MESSAGES, StripeError, missing_param
 from simulators.stripe.forms import Params, check_names, integer, mapping, merge_metadata, rows
-from simulators.stripe.invoices import finalize, hold, settle, take_pending
+from simulators.stripe.invoices import finalize, hold, take_pending
 from simulators.stripe.lines import Charge, amount_of, build_invoice
+from simulators.stripe.payments import settle
 from simulators.stripe.store import Account, Call, Obj
 
 ITEM_FIELDS = frozenset({

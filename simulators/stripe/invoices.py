@@ -5,6 +5,7 @@ from simulators.stripe.errors import StripeError, missing_param
 from simulators.stripe.forms import check_names, choice, flag, integer, mapping, merge_metadata
 from simulators.stripe.lines import Charge, add_lines, amount_of, build_invoice, pricing_of
 from simulators.stripe.lists import PAGING, page
+from simulators.stripe.payments import settle
 from simulators.stripe.routing import Endpoint
 from simulators.stripe.store import Account, Call, Obj
 
@@ -99,15 +100,6 @@ def finalize(account: Account, call: Call, invoice: Obj) -> Obj:
     return invoice
 
 
-def settle(account: Account, call: Call, invoice: Obj) -> Obj:
-    """The invoice is paid in full."""
-    invoice.update(status="paid", amount_paid=invoice["amount_due"], amount_remaining=0,
-                   attempted=True)  # fmt: skip
-    invoice["status_transitions"]["paid_at"] = account.now()
-    account.tell(call, "invoice.paid", invoice)
-    return invoice
-
-
 def _move(account: Account, call: Call, verb: str, allowed: tuple[str, ...]) -> Obj:
     invoice = account.invoices.need(call.path_ids[0])
     if invoice["status"] not in allowed:
@@ -138,7 +130,7 @@ def pay(account: Account, call: Call) -> Obj:
     if invoice["status"] == "draft":
         finalize(account, call, invoice)
     if invoice["status"] != "paid":
-        settle(account, call, invoice)
+        settle(account, call, invoice, out_of_band=flag(call.params, "paid_out_of_band"))
     subscription = account.subscriptions.get(invoice["subscription_key"])
     if subscription is not None and subscription["status"] == "incomplete":
         subscription["status"] = "active"
@@ -153,6 +145,15 @@ def void(account: Account, call: Call) -> Obj:
     invoice.update(status="void")
     invoice["status_transitions"]["voided_at"] = account.now()
     account.tell(call, "invoice.voided", invoice)
+    return invoice
+
+
+def mark_uncollectible(account: Account, call: Call) -> Obj:
+    """`/mark_uncollectible`: nobody expects the money any more."""
+    invoice = _move(account, call, "mark uncollectible", ("open",))
+    invoice.update(status="uncollectible")
+    invoice["status_transitions"]["marked_uncollectible_at"] = account.now()
+    account.tell(call, "invoice.marked_uncollectible", invoice)
     return invoice
 
 
@@ -265,6 +266,7 @@ ENDPOINTS = {
     "POST invoices/*/send": Endpoint(send, {"expand"}),
     "POST invoices/*/pay": Endpoint(
         pay, {"expand", "off_session", "paid_out_of_band", "payment_method"}),
+    "POST invoices/*/mark_uncollectible": Endpoint(mark_uncollectible, {"expand"}),
     "POST invoices/*/void": Endpoint(void, {"expand"}),
     "POST invoiceitems": Endpoint(create_item, _ITEM, ("customer",)),
     "GET invoiceitems": Endpoint(list_items, PAGING | {

@@ -13,16 +13,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from simulators.kernel import Simulator, json_response, read_body
+from simulators.kernel import Simulator, read_body
+from simulators.sending import Mishaps
 from simulators.stripe import (
     catalogue,
     customers,
     events,
     invoices,
+    payments,
     previews,
     schedules,
     subscriptions,
 )
+from simulators.stripe.control import control_routes, happen
 from simulators.stripe.errors import MESSAGES, StripeError, error_kind
 from simulators.stripe.forms import check_names, parse_form
 from simulators.stripe.idempotency import KeyStore, Result, fingerprint
@@ -30,15 +33,16 @@ from simulators.stripe.ids import IdCounter
 from simulators.stripe.lists import expand
 from simulators.stripe.routing import find
 from simulators.stripe.store import API_VERSION, Account, Call, public
+from simulators.stripe.webhooks import Deliveries, Destination
 
 ENDPOINTS = {
     **customers.ENDPOINTS, **catalogue.ENDPOINTS, **subscriptions.ENDPOINTS,
     **schedules.ENDPOINTS, **invoices.ENDPOINTS, **previews.ENDPOINTS,
-    **events.ENDPOINTS,
+    **events.ENDPOINTS, **payments.ENDPOINTS,
 }  # fmt: skip
 TEST_KEY = "sk_test_tieline"
 _TABLES = ("customers", "tax_ids", "products", "prices", "subscriptions", "schedules", "invoices",
-           "invoice_items")  # fmt: skip
+           "invoice_items", "invoice_payments", "disputes")  # fmt: skip
 _SHOULD_RETRY = "Stripe-Should-Retry"
 
 
@@ -46,6 +50,8 @@ class StripeSimulator(Simulator):
     """One account; `execution_seconds` is how long a POST holds its idempotency key.
 
     `products` ({"id", "name"}) stand in the account from the start, and again after a reset.
+    With a `webhook_url` events wait to be delivered there, signed with `webhook_secret`; with
+    `webhook_automatic` each is sent at once.
     """
 
     name = "stripe"
@@ -60,6 +66,10 @@ class StripeSimulator(Simulator):
         search_lag_seconds: float = 60.0,
         execution_seconds: float = 0.0,
         clock: Callable[[], float] = time.time,
+        webhook_url: str = "",
+        webhook_secret: str = "",
+        webhook_thin: bool = False,
+        webhook_automatic: bool = False,
     ) -> None:
         self.seed = seed
         self.api_keys = frozenset(api_keys)
@@ -67,6 +77,8 @@ class StripeSimulator(Simulator):
         self.search_lag_seconds = search_lag_seconds
         self.execution_seconds = execution_seconds
         self.clock = clock
+        self.destination = Destination(webhook_url, webhook_secret, webhook_thin, webhook_automatic)
+        self.deliveries = Deliveries(self.destination, lambda: self.account.remembered())
         super().__init__(latency_seconds=latency_seconds, seed=seed)
 
     def reset(self) -> None:
@@ -74,8 +86,9 @@ class StripeSimulator(Simulator):
         self.advanced_seconds = 0.0
         self.keys = KeyStore(self.now)
         self.account = Account(
-            IdCounter(self.seed), lambda: int(self.now()), self.search_lag_seconds
-        )
+            IdCounter(self.seed), lambda: int(self.now()), self.search_lag_seconds,
+            awaited=lambda: bool(self.destination.url), heard=self.deliveries.heard,
+        )  # fmt: skip
         for product in self.products:
             catalogue.create_product(self.account, Call((), dict(product)))
 
@@ -84,13 +97,23 @@ class StripeSimulator(Simulator):
         return self.clock() + self.advanced_seconds
 
     def advance(self, seconds: float) -> None:
-        """Move the account's time on; keys age and searches catch up, nothing renews."""
+        """Move the account's time on; keys age, searches catch up and invoices become overdue,
+        nothing renews."""
         self.advanced_seconds += seconds
+        payments.tell_overdue(self.account, Call((), {}))
+
+    async def deliver(self, mishaps: Mishaps | None = None) -> list[int]:
+        """Send what was not delivered yet; the HTTP status of each sending, 0 for no connection."""
+        return await self.deliveries.deliver(mishaps)
+
+    def happen(self, invoice_id: str, what: str, **given: Any) -> dict[str, Any]:
+        """Let an invoice be paid, voided, overdue, ...; as `/_sim/invoices/{id}/{what}`."""
+        return public(happen(self.account, invoice_id, what, given))
 
     @property
     def events(self) -> list[dict[str, Any]]:
         """The events told so far, oldest first."""
-        return [orjson.loads(raw) for raw in self.account.events]
+        return [told.event() for told in self.account.events]
 
     def state(self) -> dict[str, Any]:
         """Every object by kind, and the events."""
@@ -122,13 +145,8 @@ class StripeSimulator(Simulator):
         return [Route("/v1/{rest:path}", self._v1, methods=["GET", "POST", "DELETE"])]
 
     def control(self) -> list[BaseRoute]:
-        """Move the account's clock on."""
-
-        async def advance(request: Request) -> Response:
-            self.advance(float(orjson.loads(await request.body())["seconds"]))
-            return json_response({"now": self.now()})
-
-        return [Route("/_sim/advance", advance, methods=["POST"])]
+        """Time, the event destination and what happens to invoices."""
+        return control_routes(self)
 
     def app(self) -> ASGIApp:
         """The kernel's app, with refusals that came during execution kept under their key."""

@@ -14,7 +14,8 @@ from simulators.stripe.ids import IdCounter
 
 API_VERSION = "2026-10-28.endive"
 EVENTS_MAX = 20_000
-_PRIVATE = frozenset({"subscription_key", "price_id", "subscription_id"})
+EVENTS_KEPT_SECONDS = 30 * 86_400
+_PRIVATE = frozenset({"subscription_key", "price_id", "subscription_id", "told_overdue"})
 
 Obj = dict[str, Any]
 
@@ -95,6 +96,26 @@ class Call:
 
 
 @dataclass
+class Told:
+    """An event and whether a destination still waits for it.
+
+    Kept as bytes: the object goes on changing, and bytes are small.
+    """
+
+    id: str
+    type: str
+    created: int
+    raw: bytes
+    pending: bool
+    attempts: int = 0
+
+    def event(self) -> Obj:
+        """The event as the API tells it."""
+        event: Obj = orjson.loads(self.raw)
+        return {**event, "pending_webhooks": int(self.pending)}
+
+
+@dataclass
 class Account:
     """Every table of the account, its clock and the events it has told."""
 
@@ -111,21 +132,34 @@ class Account:
         default_factory=lambda: Table("invoice", "customer", "subscription_key")
     )
     invoice_items: Table = field(default_factory=lambda: Table("invoiceitem", "customer"))
-    events: deque[bytes] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
+    invoice_payments: Table = field(default_factory=lambda: Table("invoice payment", "invoice"))
+    disputes: Table = field(default_factory=lambda: Table("dispute", "payment_intent"))
+    events: deque[Told] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
+    # Whether a destination waits for events, and who is told when there is one.
+    awaited: Callable[[], bool] = lambda: False
+    heard: Callable[[], None] = lambda: None
 
     def tell(self, call: Call, kind: str, obj: Obj, previous: Obj | None = None) -> None:
         """Record an event about an object as it is now."""
         data: Obj = {"object": public(obj)}
         if previous is not None:
             data["previous_attributes"] = previous
-        event = {
+        event: Obj = {
             "id": self.ids.next("evt"), "object": "event", "api_version": API_VERSION,
             "created": self.now(), "data": data, "livemode": False, "pending_webhooks": 0,
             "request": {"id": call.request_id, "idempotency_key": call.idempotency_key},
             "type": kind,
         }  # fmt: skip
-        # Kept as bytes: the object goes on changing, and bytes are small.
-        self.events.append(orjson.dumps(event))
+        raw = orjson.dumps(event)
+        self.events.append(Told(event["id"], kind, event["created"], raw, self.awaited()))
+        self.heard()
+
+    def remembered(self) -> list[Told]:
+        """The events of the last 30 days, oldest first."""
+        horizon = self.now() - EVENTS_KEPT_SECONDS
+        while self.events and self.events[0].created < horizon:
+            self.events.popleft()
+        return list(self.events)
 
     def table_of(self, object_id: str) -> Table | None:
         """The table an id belongs to, by its prefix; for `expand[]`."""

@@ -173,16 +173,24 @@ def changed_items(
         if old is None:
             new = add_item(account, subscription, read_item(account, row, where))
         else:
-            given = {"price": old["price"]["id"]} if "price_data" not in row else {}
-            read = read_item(account, {**given, "quantity": old["quantity"], **row}, where)
-            metadata = merge_metadata(old["metadata"], row)
-            new = {**old, **read, "metadata": metadata}
+            new = _changed_item(account, old, row, where)
         changed[new["id"]] = new
         charges.append(_rest(account, subscription, new, 1))
     if not rows(params, "items"):
         return None, []
     one_currency(list(changed.values()), "items")
     return list(changed.values()), charges
+
+
+def _changed_item(account: Account, old: Obj, row: Params, where: str) -> Obj:
+    metadata = merge_metadata(old["metadata"], row)
+    if row.get("price") or row.get("price_data"):
+        read = read_item(account, {"quantity": old["quantity"], **row}, where)
+        return {**old, **read, "metadata": metadata}
+    # The price it has stays, also one that was made in passing and takes no new items.
+    quantity = integer(row, "quantity", f"{where}[quantity]")
+    kept = old["quantity"] if quantity is None else quantity
+    return {**old, "quantity": kept, "metadata": metadata}
 
 
 def _rest(account: Account, subscription: Obj, item: Obj, sign: int) -> Charge:

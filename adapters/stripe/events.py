@@ -1,0 +1,206 @@
+"""Stripe as a source of events: its event list, and the records that events are about."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+import orjson
+
+from adapters.http import HttpClient, StaticAuth, require_environment, secret
+from adapters.stripe.api import PAGE_SIZE, Record, StripeApi
+from adapters.stripe.backfill import changed_records
+from adapters.stripe.billing import looks_live
+from adapters.stripe.cursors import Place
+from adapters.stripe.errors import ERRORS
+from adapters.stripe.hints import CONTRACT_TYPES, INVOICE_TYPES, TYPES, hint_from, version_of
+from adapters.stripe.records import StripeRecords
+from canonical.connections import Connection
+from canonical.errors import CursorExpired, Malformed, Misconfigured, NotFound
+from canonical.facts import AnyFacts
+from canonical.inbound import BACKFILL_PRIORITY, Channel, InboundEvent
+from canonical.ports.events import ChangePage, EventsPort
+
+EVENTS = "/v1/events"
+STREAM = "events"
+POLLS = {"undelivered": False, "all": None}
+# How old an event may become as a cursor before an idle feed goes on from a moment instead.
+HELD = timedelta(hours=1)
+# Clocks differ, and an event may be listed a little later than it was made.
+OVERLAP = timedelta(minutes=5)
+NEWEST_PAGES_MAX = 3
+BACKFILLED: dict[str, Any] = {"channel": Channel.BACKFILL, "priority": BACKFILL_PRIORITY}
+
+
+class StripeEvents(EventsPort):
+    """One stream, `events`: by default only of what no webhook has delivered."""
+
+    def __init__(
+        self, client: HttpClient, *, polls: str = "undelivered", page_size: int = PAGE_SIZE
+    ) -> None:
+        if polls not in POLLS:
+            raise Misconfigured(f"options.polls is one of {', '.join(POLLS)}", about="polls")
+        self._client = client
+        self._api = StripeApi(client)
+        self._records = StripeRecords(self._api)
+        self._delivered = POLLS[polls]
+        self._page_size = page_size
+
+    @classmethod
+    def from_connection(cls, connection: Connection) -> Self:
+        """Build it; raises Misconfigured for a live key on a test connection and the reverse."""
+        key = secret(connection, "api_key")
+        require_environment(connection, looks_live(key))
+        client = HttpClient(connection, StaticAuth.bearer(key), ERRORS)
+        return cls(client, polls=connection.options.get("polls", "undelivered"))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def streams(self) -> list[str]:
+        """The account has one list of events."""
+        return [STREAM]
+
+    def start(self, stream: str, since: datetime) -> str:
+        """A moment; whole seconds, as Stripe counts."""
+        return str(Place(since))
+
+    async def changes(self, stream: str, cursor: str) -> ChangePage:
+        """The next page, oldest first; raises CursorExpired after 30 days."""
+        asked_at, place = self._client.clock(), Place.parse(cursor)
+        place.require_kept(asked_at)
+        told, more = await (self._after(place) if place.event_id else self._since(place))
+        new = [event for record in told if (event := self._hint(record, asked_at)).kind]
+        following = _following(place, told, asked_at)
+        up_to = following.at if more else max(asked_at - OVERLAP, following.at)
+        return ChangePage(events=new, cursor=str(following), read_up_to=up_to, more=more)
+
+    async def _after(self, place: Place) -> tuple[list[Record], bool]:
+        """Newest first within the page, but the page is the one next to the cursor."""
+        try:
+            page, more = await self._api.page(
+                EVENTS, limit=self._page_size, ending_before=place.event_id, **self._wanted()
+            )
+        except NotFound as missing:
+            if missing.details.get("code") != "resource_missing":
+                raise  # the list itself is not there: a wrong address is no gap
+            raise CursorExpired(f"Stripe has forgotten the event {place.event_id}") from missing
+        return list(reversed(page)), more
+
+    async def _since(self, place: Place) -> tuple[list[Record], bool]:
+        """The oldest page: a list without a cursor begins at its new end and is walked through."""
+        oldest: deque[Record] = deque(maxlen=self._page_size)
+        count = 0
+        filters = self._wanted() | {"created": {"gte": place.stamp}}
+        async for record in self._api.list(EVENTS, **filters):
+            oldest.append(record)
+            count += 1
+        return list(reversed(oldest)), count > self._page_size
+
+    def _wanted(self) -> dict[str, Any]:
+        return {"types": INVOICE_TYPES + CONTRACT_TYPES, "delivery_success": self._delivered}
+
+    async def backfill(
+        self, stream: str, since: datetime, until: datetime
+    ) -> AsyncIterator[InboundEvent]:
+        """From the event list where it still has the whole window: it alone tells what changed.
+
+        From the records beyond that, see `changed_records`. They are read after this moment, so
+        they are at least as new as the window, or as now.
+        """
+        now = self._client.clock()
+        if Place(since).is_kept(now):
+            for event in (await self._newest_in(since, until, now)).values():
+                yield event.model_copy(update=BACKFILLED)
+            return
+        seen = min(until, now - OVERLAP)
+        window = f"{int(since.timestamp())}-{int(until.timestamp())}"
+        async for kind, record, stamp in changed_records(self._api, since, until):
+            yield InboundEvent(
+                source=self._client.connection.name,
+                event_id=f"backfill:{record['id']}:{window}",
+                type=f"{record['object']}.backfilled",
+                kind=kind,
+                subject=record["id"],
+                version=version_of(max(stamp, seen)),
+                occurred_at=stamp,
+                environment=self._client.connection.environment,
+                body=orjson.dumps({"id": record["id"], "object": record["object"]}),
+                received_at=now,
+                **BACKFILLED,
+            )
+
+    async def census(self, stream: str, since: datetime, until: datetime) -> dict[str, str]:
+        """From all events, delivered or not; raises CursorExpired beyond 30 days."""
+        now = self._client.clock()
+        Place(since).require_kept(now)
+        newest = await self._newest_in(since, until, now)
+        return {subject: event.version for subject, event in newest.items()}
+
+    async def _newest_in(
+        self, since: datetime, until: datetime, now: datetime
+    ) -> dict[str, InboundEvent]:
+        window = {"gte": int(since.timestamp()), "lt": int(until.timestamp())}
+        newest: dict[str, InboundEvent] = {}
+        async for record in self._api.list(
+            EVENTS, types=INVOICE_TYPES + CONTRACT_TYPES, created=window
+        ):
+            event = self._hint(record, now)
+            known = newest.get(event.subject)
+            if event.kind and (known is None or event.version > known.version):
+                newest[event.subject] = event
+        return newest
+
+    async def read(self, event: InboundEvent) -> AnyFacts:
+        """The invoice or subscription as it is, with the version it is known to have at least."""
+        if event.kind not in TYPES:
+            raise Malformed(f"Stripe has no record of the kind {event.kind!r}")
+        return await self._records.read(event, await self._newest(event))
+
+    async def _newest(self, event: InboundEvent) -> datetime | None:
+        """When the record's newest event was made, looking back to the hint itself.
+
+        Asked before the record is read, so that the record is at least as new. None when there is
+        none among the newest few hundred: then the hint's own version stands.
+        """
+        filters: dict[str, Any] = {"types": TYPES[event.kind]}
+        if event.occurred_at:
+            filters |= {"created": {"gte": int(event.occurred_at.timestamp())}}
+        after: str | None = None
+        for _ in range(NEWEST_PAGES_MAX):
+            page, more = await self._api.page(
+                EVENTS, limit=PAGE_SIZE, starting_after=after, **filters
+            )
+            for record in page:
+                found = self._hint(record, event.received_at)
+                if found.subject == event.subject:
+                    return found.occurred_at
+            if not more or not page:
+                return None
+            after = page[-1]["id"]
+        return None
+
+    def _hint(self, record: Record, now: datetime) -> InboundEvent:
+        connection = self._client.connection
+        try:
+            return hint_from(
+                record, orjson.dumps(record), connection.name, connection.environment,
+                Channel.POLL, now,
+            )  # fmt: skip
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+            raise Malformed(
+                f"an event of Stripe's list lacks what identifies it: {type(error).__name__}"
+            ) from None
+
+
+def _following(place: Place, told: Sequence[Record], asked_at: datetime) -> Place:
+    """Where to go on: the newest event, unless the feed is idle and the event grows old.
+
+    An event that is forgotten after 30 idle days would otherwise look like a gap.
+    """
+    if told:
+        newest = told[-1]
+        return Place(datetime.fromtimestamp(newest["created"], UTC), newest["id"])
+    moment = asked_at - OVERLAP
+    return Place(moment) if moment - place.at > HELD else place

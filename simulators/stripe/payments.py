@@ -1,0 +1,104 @@
+"""What happens to an open invoice: paid, in part or whole, not paid, overdue, disputed."""
+
+from simulators.stripe.errors import StripeError
+from simulators.stripe.lists import PAGING, page
+from simulators.stripe.routing import Endpoint
+from simulators.stripe.store import Account, Call, Obj
+
+
+def settle(account: Account, call: Call, invoice: Obj, *, out_of_band: bool = False) -> Obj:
+    """The invoice is paid in full; what still had to be paid becomes a payment."""
+    rest = invoice["amount_remaining"]
+    invoice.update(status="paid", amount_paid=invoice["amount_due"], amount_remaining=0,
+                   attempted=True)  # fmt: skip
+    invoice["status_transitions"]["paid_at"] = account.now()
+    if rest and not out_of_band:
+        _hold(account, call, invoice, rest)
+    account.tell(call, "invoice.paid", invoice)
+    account.tell(call, "invoice.payment_succeeded", invoice)
+    return invoice
+
+
+def pay_in_part(account: Account, call: Call, invoice: Obj, amount: int) -> Obj:
+    """Some of an open invoice is paid; all that was left settles it."""
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise StripeError(f"You cannot pay an invoice with the status `{invoice['status']}`.")
+    if amount >= invoice["amount_remaining"]:
+        return settle(account, call, invoice)
+    previous = {name: invoice[name] for name in ("amount_paid", "amount_remaining")}
+    invoice["amount_paid"] += amount
+    invoice["amount_remaining"] -= amount
+    _hold(account, call, invoice, amount)
+    account.tell(call, "invoice.updated", invoice, previous)
+    return invoice
+
+
+def fail(account: Account, call: Call, invoice: Obj) -> Obj:
+    """A payment of an open invoice was attempted and refused."""
+    invoice.update(attempted=True, attempt_count=invoice["attempt_count"] + 1)
+    account.tell(call, "invoice.payment_failed", invoice)
+    return invoice
+
+
+def tell_overdue(account: Account, call: Call) -> None:
+    """Say of each sent invoice, once, that it is open past its due date."""
+    for invoice in account.invoices.held():
+        sent = invoice["status"] == "open" and invoice["collection_method"] == "send_invoice"
+        due = invoice["due_date"]
+        if sent and due and due < account.now() and not invoice.get("told_overdue"):
+            invoice["told_overdue"] = True
+            account.tell(call, "invoice.overdue", invoice)
+
+
+def dispute(account: Account, call: Call, invoice: Obj, status: str = "needs_response") -> Obj:
+    """The customer's bank disputes the newest payment of an invoice, or closes that dispute."""
+    payments = account.invoice_payments.with_value("invoice", invoice["id"])
+    if not payments:
+        raise StripeError("This invoice has no payment that could be disputed.")
+    intent = payments[-1]["payment"]["payment_intent"]
+    known = account.disputes.with_value("payment_intent", intent)
+    if known:
+        known[-1]["status"] = status
+        account.tell(call, "charge.dispute.closed", known[-1])
+        return known[-1]
+    made = account.disputes.add({
+        "id": account.ids.next("du"), "object": "dispute", "amount": payments[-1]["amount_paid"],
+        "balance_transactions": [], "charge": intent.replace("pi_", "ch_"),
+        "created": account.now(), "currency": invoice["currency"],
+        "enhanced_eligibility_types": [], "evidence": {}, "evidence_details": {},
+        "is_charge_refundable": False, "livemode": False, "metadata": {},
+        "payment_intent": intent, "reason": "general", "status": status,
+    })  # fmt: skip
+    account.tell(call, "charge.dispute.created", made)
+    return made
+
+
+def _hold(account: Account, call: Call, invoice: Obj, amount: int) -> None:
+    now = account.now()
+    payment = account.invoice_payments.add({
+        "id": account.ids.next("inpay"), "object": "invoice_payment", "amount_paid": amount,
+        "amount_requested": amount, "created": now, "currency": invoice["currency"],
+        "invoice": invoice["id"], "is_default": True, "livemode": False,
+        "payment": {"type": "payment_intent", "payment_intent": account.ids.next("pi")},
+        "status": "paid", "status_transitions": {"canceled_at": None, "paid_at": now},
+    })  # fmt: skip
+    account.tell(call, "invoice_payment.paid", payment)
+
+
+def list_payments(account: Account, call: Call) -> Obj:
+    """Payments of an invoice."""
+    return page(account.invoice_payments, call.params, "/v1/invoice_payments", index="invoice",
+                equal=("status",))  # fmt: skip
+
+
+def list_disputes(account: Account, call: Call) -> Obj:
+    """Disputes by payment."""
+    return page(account.disputes, call.params, "/v1/disputes", index="payment_intent",
+                equal=("charge",))  # fmt: skip
+
+
+ENDPOINTS = {
+    "GET invoice_payments": Endpoint(list_payments, PAGING | {
+        "created", "invoice", "payment", "status"}),
+    "GET disputes": Endpoint(list_disputes, PAGING | {"charge", "created", "payment_intent"}),
+}  # fmt: skip
