@@ -60,7 +60,9 @@ VENDORS: dict[tuple[Role, str], str] = {
 }
 
 # Who tells what changed, by vendor, whatever its role.
-EVENT_SOURCES: dict[str, str] = {}
+EVENT_SOURCES: dict[str, str] = {
+    "salesforce": "adapters.salesforce.events:SalesforceEvents",
+}
 
 # How a vendor's messages are verified: a module with `verify` and `secret_problem`.
 WEBHOOKS: dict[str, str] = {

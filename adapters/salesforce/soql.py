@@ -49,6 +49,31 @@ def won_query(*, multi_currency: bool) -> str:
     )
 
 
+def changed_query(since: str, until: str, after_id: str, limit: int) -> str:
+    """Won opportunities in the order of their last change, then of their id, from a stamp on.
+
+    With `after_id` what has exactly that stamp begins behind this id; `until` may be empty.
+    """
+    start = f"SystemModstamp >= {since}"
+    if after_id:
+        behind = f"SystemModstamp = {since} AND Id > {quoted(after_id)}"
+        start = f"(SystemModstamp > {since} OR ({behind}))"
+    end = f" AND SystemModstamp < {until}" if until else ""
+    return (
+        f"SELECT Id, SystemModstamp FROM Opportunity WHERE IsWon = true AND {start}{end} "
+        f"ORDER BY SystemModstamp, Id LIMIT {limit}"
+    )
+
+
+def facts_query(opportunity_id: str, *, multi_currency: bool) -> str:
+    """What is to be known of an opportunity when it changed."""
+    currency = ", CurrencyIsoCode" if multi_currency else ""
+    return (
+        "SELECT Id, AccountId, IsWon, Amount, Legal_Entity__c, SystemModstamp"
+        f"{currency} FROM Opportunity WHERE Id = {quoted(opportunity_id)}"
+    )
+
+
 def write_backs_query() -> str:
     """Every opportunity that Tieline has written to."""
     return (
