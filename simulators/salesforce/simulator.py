@@ -27,6 +27,7 @@ from simulators.salesforce.query import Queries
 from simulators.salesforce.records import Answer, Call, sobjects
 from simulators.salesforce.schema import WON_STAGE
 from simulators.salesforce.store import Record, Store
+from simulators.sending import Mishaps
 
 METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
@@ -155,17 +156,22 @@ class SalesforceSimulator(Simulator):
         ]
 
     async def _close(self, request: Request) -> Response:
-        wanted = orjson.loads(await request.body() or b"{}").get("opportunity_ids", "all_won")
+        asked = orjson.loads(await request.body() or b"{}")
+        wanted = asked.get("opportunity_ids", "all_won")
         ids = self.won_opportunities() if wanted == "all_won" else wanted
         if not self.callout_url:
             return json_response({"error": "callout_url is not configured"}, 409)
         try:
+            mishaps = Mishaps(**asked.get("mishaps", {}))
+        except TypeError as error:
+            return json_response({"error": str(error)}, 400)
+        try:
             async with CalloutSender(self, self.callout_url, self.callout_secret) as sender:
-                statuses = await sender.close(ids)
+                statuses = await sender.close(ids, mishaps)
         except SalesforceError as error:
             return json_response(error.body(), error.status)
         accepted = sum(200 <= status < 300 for status in statuses)
-        return json_response({"sent": len(ids), "accepted": accepted, "statuses": statuses})
+        return json_response({"sent": len(statuses), "accepted": accepted, "statuses": statuses})
 
     async def _token(self, request: Request) -> Response:
         try:
