@@ -20,6 +20,7 @@ from simulators.salesforce.errors import (
     method_not_allowed,
     not_found,
 )
+from simulators.salesforce.eventbus import EventBus
 from simulators.salesforce.export import ExportReport, load_export
 from simulators.salesforce.ids import IdCounter, canonical_id
 from simulators.salesforce.oauth import ConnectedApp, OAuthError, TokenOffice
@@ -68,10 +69,12 @@ class SalesforceSimulator(Simulator):
         self.organization_id = ids.next("00D")
         self.store = Store(ids, self.clock, self.currency)
         self.queries = Queries(self.store, self.query_page_size)
+        user_id = ids.next("005")
         self.tokens = TokenOffice(
-            self.connected_apps, self.organization_id, ids.next("005"), self.clock,
+            self.connected_apps, self.organization_id, user_id, self.clock,
             self.token_seconds, self.seed,
         )  # fmt: skip
+        self.bus = EventBus(self.clock, user_id, self.seed)
         self.api_requests = 0
 
     def add(self, object_name: str, /, **fields: Any) -> str:
@@ -104,7 +107,10 @@ class SalesforceSimulator(Simulator):
         record_id = canonical_id(opportunity_id) or opportunity_id
         if self.record("Opportunity", record_id)["StageName"] != WON_STAGE:
             self.store.update("Opportunity", record_id, {"StageName": WON_STAGE})
-        return closed_won_event(self.record("Opportunity", record_id), self.organization_id)
+        record = self.record("Opportunity", record_id)
+        callout = closed_won_event(record, self.organization_id)
+        self.bus.announce(callout.id, record)
+        return callout
 
     def won_opportunities(self) -> list[str]:
         """The ids of every deal that is won, in the order they were put in."""
