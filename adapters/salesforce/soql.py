@@ -1,6 +1,8 @@
 """The queries: an order with everything that belongs to it in one call in the common case."""
 
 # ruff: noqa: S608 - every value goes through quoted()
+from collections.abc import Sequence
+
 from adapters.salesforce.api import quoted
 
 ANCESTORS_PER_QUERY = 4
@@ -63,6 +65,12 @@ def changed_query(since: str, until: str, after_id: str, limit: int) -> str:
         f"SELECT Id, SystemModstamp FROM Opportunity WHERE IsWon = true AND {start}{end} "
         f"ORDER BY SystemModstamp, Id LIMIT {limit}"
     )
+
+
+def still_won_query(opportunity_ids: Sequence[str]) -> str:
+    """Those of some opportunities that are won, with the stamp of their last change."""
+    ids = ", ".join(quoted(deal) for deal in opportunity_ids)
+    return f"SELECT Id, SystemModstamp FROM Opportunity WHERE Id IN ({ids}) AND IsWon = true"
 
 
 def facts_query(opportunity_id: str, *, multi_currency: bool) -> str:

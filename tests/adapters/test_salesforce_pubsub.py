@@ -88,6 +88,13 @@ def deal(org: SalesforceSimulator) -> str:
     )
 
 
+def won_quietly(org: SalesforceSimulator) -> str:
+    """A won deal of which the bus has said nothing."""
+    return org.add(
+        "Opportunity", Name="Initech renewal", StageName="Closed Won", CloseDate="2026-11-20"
+    )
+
+
 def win(org: SalesforceSimulator, number: int) -> list[str]:
     """So many deals, won one after the other; the ids of their callouts."""
     return [org.close_won(deal(org)).id for _ in range(number)]
@@ -403,46 +410,72 @@ async def changes(connection: Connection, number: int) -> Sequence[InboundEvent]
     return events
 
 
-async def test_a_change_event_is_a_hint_for_each_record_in_it(
+async def test_a_change_event_is_told_of_each_won_deal_in_it_as_the_poll_tells_it(
     org: SalesforceSimulator, connection: Connection
 ) -> None:
-    """A mass update of three deals in one transaction is one event with three records."""
-    deals = [deal(org) for _ in range(3)]
-    published = org.bus.change(deals, StageName="Closed Won")
+    """A mass update of four deals in one transaction is one event; one of them is not won."""
+    deals = [won_quietly(org) for _ in range(3)]
+    org.bus.change([*deals, deal(org)], StageName="Closed Won")
 
     events = await changes(connection, 3)
 
     assert [event.subject for event in events] == deals
-    assert [event.event_id for event in events] == [f"{published.uuid}:{d}" for d in deals]
-    assert {(event.type, event.kind) for event in events} == {
-        ("opportunity.update", Kind.OPPORTUNITY)
-    }
-    assert {event.version for event in events} == {""}
+    assert {event.type for event in events} == {"opportunity.closed_won"}
+    for event in events:
+        assert event.version == org.record("Opportunity", event.subject)["SystemModstamp"]
+        assert event.event_id == f"sf:{event.subject}:{event.version}"
 
 
-async def test_a_gap_event_is_a_hint_to_read_the_whole_record(
+async def test_changes_of_deals_that_are_not_won_move_the_cursor_only(
+    org: SalesforceSimulator, connection: Connection
+) -> None:
+    """A process is started for every deal that is hinted at."""
+    org.bus.change([deal(org)], StageName="Negotiation")
+    org.bus.change([won_quietly(org)])
+
+    events, pages = await heard(connection, 1, topic=CHANGES_TOPIC, at_once=1)
+
+    assert [len(page.events) for page in pages] == [0, 1]
+    assert len(events) == 1
+
+
+async def test_a_gap_event_has_the_whole_record_read(
     org: SalesforceSimulator, connection: Connection
 ) -> None:
     """It says which record changed and nothing of what."""
-    globex = deal(org)
+    globex = won_quietly(org)
     org.bus.change([globex], "GAP_UPDATE")
 
     (event,) = await changes(connection, 1)
 
-    assert (event.type, event.kind) == ("opportunity.gap_update", Kind.OPPORTUNITY)
-    assert event.subject == globex
+    assert (event.subject, event.kind) == (globex, Kind.OPPORTUNITY)
 
 
 @pytest.mark.parametrize("change_type", ["DELETE", "GAP_DELETE"])
-async def test_a_deletion_is_kept_and_ignored(
+async def test_a_deletion_is_no_hint(
     org: SalesforceSimulator, connection: Connection, change_type: str
 ) -> None:
-    """There is nothing left to read."""
-    org.bus.change([deal(org)], change_type)
+    """There is nothing left to read, and no query is spent on it."""
+    gone, there = won_quietly(org), won_quietly(org)
+    org.bus.change([gone], change_type)
+    org.bus.change([there])
 
-    (event,) = await changes(connection, 1)
+    events = await changes(connection, 1)
 
-    assert event.kind == ""
+    assert [event.subject for event in events] == [there]
+
+
+async def test_an_outage_of_the_records_ends_the_stream_before_its_cursor_moves(
+    org: SalesforceSimulator, connection: Connection
+) -> None:
+    """Nothing is passed over that could not be read."""
+    org.bus.change([won_quietly(org)])
+    org.faults.arm(kind="error_before", path="/query", status=503)
+
+    error = await refused(connection, topic=CHANGES_TOPIC)
+
+    assert isinstance(error, Unavailable)
+    assert len(await changes(connection, 1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -452,7 +485,7 @@ async def test_an_overflow_asks_for_a_backfill_and_says_where_to_go_on(
     org: SalesforceSimulator, connection: Connection, records: list[str], change_type: str
 ) -> None:
     """What came before it is told, and what comes after it by going on behind it."""
-    before, after = deal(org), deal(org)
+    before, after = won_quietly(org), won_quietly(org)
     org.bus.change([before])
     org.bus.change(records, change_type)
     org.bus.change([after])
@@ -475,13 +508,12 @@ async def test_the_topic_can_be_configured(
     org: SalesforceSimulator, connection: Connection
 ) -> None:
     """For an org that captures changes, but has no flow of ours."""
-    globex = deal(org)
-    org.close_won(globex)
+    callout = org.close_won(deal(org))
     options = connection.options | {"pubsub_topic": CHANGES_TOPIC}
 
     (event,), _ = await heard(connection.model_copy(update={"options": options}), 1)
 
-    assert (event.subject, event.type) == (globex, "opportunity.update")
+    assert event.event_id == callout.id
 
 
 async def test_what_is_live_speaks_tls_even_on_loopback(connection: Connection) -> None:

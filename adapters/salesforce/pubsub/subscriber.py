@@ -4,27 +4,29 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from adapters.http import Answer, Auth, HttpClient, require_environment
+from adapters.salesforce.api import SalesforceApi
 from adapters.salesforce.errors import ERRORS
 from adapters.salesforce.ids import id18
+from adapters.salesforce.mapping import stamp_of
 from adapters.salesforce.oauth import looks_live, salesforce_auth
-from adapters.salesforce.pubsub.hints import Overflow, hints
+from adapters.salesforce.pubsub.hints import Told, hints
+from adapters.salesforce.soql import still_won_query
 from canonical.connections import Connection, Environment
 from canonical.errors import CursorExpired, Malformed, Misconfigured, Unauthorized, Unavailable
-from canonical.inbound import InboundEvent
 from canonical.ports.events import ChangePage
 
 if TYPE_CHECKING:
     from adapters.salesforce.pubsub.schemas import Schemas
-    from adapters.salesforce.pubsub.wire import Fetched, Proof, Received, Wire
+    from adapters.salesforce.pubsub.wire import Proof, Received, Wire
 
 ENDPOINT = "api.pubsub.salesforce.com:7443"
 CLOSED_WON_TOPIC = "/event/Order_Closed_Won__e"
 CHANGES_TOPIC = "/data/OpportunityChangeEvent"
 EVENTS_AT_ONCE = 100  # the most that the API allows
+DEALS_PER_QUERY = 200
 # A stream without events is told to live every 270 s.
 SILENCE_SECONDS = 300.0
 
@@ -33,6 +35,9 @@ _REFUSED = Answer("POST", "/eventbus.v1.PubSub/Subscribe", 401, {}, b"")
 
 class SalesforcePubSub:
     """Listens to one topic of one org; whoever calls `listen` stores, connects again and backfills.
+
+    A change event says neither whether a deal is won nor its version: the deals in it are read, and
+    the won ones are told as the poll tells them.
 
     `organization_id` is only needed where the session does not tell it.
     """
@@ -51,6 +56,7 @@ class SalesforcePubSub:
     ) -> None:
         self.topic = topic
         self._client = client
+        self._api = SalesforceApi(client)
         self._auth = auth
         self._wire = wire
         self._schemas = schemas
@@ -126,17 +132,16 @@ class SalesforcePubSub:
         )
         async with aclosing(fetches):
             async for fetched in fetches:
-                told: list[InboundEvent] = []
-                for number, received in enumerate(fetched.events):
-                    try:
-                        told += await self._hints(received, proof)
-                    except Overflow:
-                        if number:
-                            yield self._page(told, fetched.events[number - 1].replay_id)
-                        raise self._lost(received) from None
-                yield self._page(told, _end(fetched) or place)
+                told = [await self._read(received, proof) for received in fetched.events]
+                lost = next((number for number, one in enumerate(told) if one.overflows), None)
+                if lost is None:
+                    yield await self._page(told, fetched.latest_replay_id or place)
+                    continue
+                if lost:
+                    yield await self._page(told[:lost], place)
+                raise self._lost(told[lost])
 
-    async def _hints(self, received: "Received", proof: "Proof") -> list[InboundEvent]:
+    async def _read(self, received: "Received", proof: "Proof") -> Told:
         async def fetch(schema_id: str) -> str:
             return await self._wire.schema(schema_id, proof)
 
@@ -144,21 +149,35 @@ class SalesforcePubSub:
             fields = await self._schemas.decoded(received.schema_id, received.payload, fetch)
         except Malformed:
             fields = None
-        return hints(
-            self.topic, received.id or f"replay:{_text(received.replay_id)}", received.schema_id,
-            received.payload, fields, self._client.connection, self._client.clock(),
-        )  # fmt: skip
+        uuid = received.id or f"replay:{_text(received.replay_id)}"
+        return Told(
+            self.topic, uuid, received.schema_id, received.payload, received.replay_id, fields
+        )
 
-    def _page(self, events: list[InboundEvent], replay_id: bytes) -> ChangePage:
-        times = [event.occurred_at for event in events if event.occurred_at]
-        read_up_to: datetime = max(times) if times else self._client.clock()
-        return ChangePage(events=events, cursor=_text(replay_id), read_up_to=read_up_to)
+    async def _page(self, told: list[Told], otherwise: bytes) -> ChangePage:
+        now = self._client.clock()
+        won = await self._won({deal for one in told for deal in one.changed})
+        times = [one.at for one in told if one.at]
+        return ChangePage(
+            events=[h for one in told for h in hints(one, won, self._client.connection, now)],
+            cursor=_text(told[-1].replay_id if told else otherwise),
+            read_up_to=max(times) if times else now,
+        )
 
-    def _lost(self, received: "Received") -> CursorExpired:
+    async def _won(self, deals: set[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        wanted = sorted(deals)
+        for start in range(0, len(wanted), DEALS_PER_QUERY):
+            query = still_won_query(wanted[start : start + DEALS_PER_QUERY])
+            async for row in self._api.query(query):
+                found[str(row["Id"])] = stamp_of(row)
+        return found
+
+    def _lost(self, told: Told) -> CursorExpired:
         return CursorExpired(
             f"Salesforce {self.topic}: more changed in one transaction than the bus tells",
             about=self.topic,
-            details={"resume": _text(received.replay_id)},
+            details={"resume": _text(told.replay_id)},
         )
 
     def _proof(self, headers: Mapping[str, str]) -> "Proof":
@@ -173,10 +192,6 @@ class SalesforcePubSub:
             ("instanceurl", self._client.base_url),
             ("tenantid", tenant),
         )
-
-
-def _end(fetched: "Fetched") -> bytes:
-    return fetched.events[-1].replay_id if fetched.events else fetched.latest_replay_id
 
 
 def _text(replay_id: bytes) -> str:
