@@ -64,6 +64,7 @@ EVENT_SOURCES: dict[str, str] = {
     "zendesk": "adapters.zendesk.events:ZendeskEvents",
     "gainsight": "adapters.gainsight.events:GainsightEvents",
     "stripe": "adapters.stripe.events:StripeEvents",
+    "salesforce": "adapters.salesforce.events:SalesforceEvents",
 }
 
 # How a vendor's messages are verified: a module with `verify` and `secret_problem`.

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -28,6 +30,14 @@ class Subrequest:
     body: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one bounded query, and Salesforce's own time when it answered."""
+
+    rows: list[Row]
+    at: datetime
+
+
 class SalesforceApi:
     """Salesforce's own nouns and verbs; every method raises the errors of `canonical.errors`."""
 
@@ -45,6 +55,13 @@ class SalesforceApi:
             return _page(answer)
 
         return paged(page, pages_max=QUERY_PAGES_MAX, what="a SOQL query")
+
+    async def batch(self, soql: str) -> Batch:
+        """All rows of a query that bounds them itself (`LIMIT`)."""
+        answer = await self._client.request("GET", f"{BASE}/query", params={"q": soql}, write=False)
+        page = _page(answer)
+        rows = await self.more(answer.exact) if page.next else page.items
+        return Batch(list(rows), self._at(answer))
 
     async def more(self, children: Row | None) -> list[Row]:
         """All rows of a child relationship, whose list may itself go on behind a locator."""
@@ -120,6 +137,12 @@ class SalesforceApi:
         if failed:
             raise self._client.error_for(_part(answer, _culprit(failed)))
         return {part["referenceId"]: part["body"] for part in parts}
+
+    def _at(self, answer: Answer) -> datetime:
+        try:
+            return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
+        except ValueError:
+            return self._client.clock()
 
     async def limits(self) -> Row:
         """What is left of the org's allowances."""

@@ -1,12 +1,14 @@
 """From Salesforce records to canonical orders, and from outcomes to Salesforce fields; pure."""
 
+import re
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from canonical.effects import Stamp
-from canonical.errors import AccountMissing, CurrencyMismatch, UnsupportedTerms
+from canonical.errors import AccountMissing, CurrencyMismatch, Malformed, UnsupportedTerms
+from canonical.facts import OpportunityFacts
 from canonical.money import Money, exponent
 from canonical.orders import Account, Charge, CommercialOrder, OrderLine
 from canonical.ports.crm import WriteBack
@@ -19,6 +21,8 @@ CHARGES = {
     "One-Time": Charge.ONE_TIME,
     "Milestone": Charge.MILESTONE,
 }
+# Every stamp that the REST API writes is UTC and of this width, so that stamps sort as text.
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000")
 WRITE_BACK_FIELDS = (
     "ERP_Order_Id__c", "Billing_Subscription_Id__c", "Activation_Status__c",
     "Integration_Correlation_Id__c",
@@ -104,8 +108,7 @@ def from_salesforce_booking(record: Record, currency: str) -> Booking:
     """A won opportunity; an amount with too many decimals is rounded, and its status says so."""
     currency = currency_of(record, currency)
     stated = Decimal(record.get("Amount") or 0)
-    unit = Decimal(1).scaleb(-exponent(currency))
-    rounded = stated.quantize(unit, ROUND_HALF_UP)
+    rounded = _rounded(stated, currency)
     status = _text(record, "StageName")
     return Booking(
         kind="opportunity",
@@ -114,6 +117,40 @@ def from_salesforce_booking(record: Record, currency: str) -> Booking:
         status=status if rounded == stated else f"{status} ({stated} rounded)",
         amount=Money.of(rounded, currency),
     )
+
+
+def from_salesforce_facts(record: Record, currency: str) -> OpportunityFacts:
+    """What the CRM says of a deal now; an amount with too many decimals is rounded."""
+    stamp = stamp_of(record)
+    return OpportunityFacts(
+        id=_text(record, "Id"),
+        version=stamp,
+        changed_at=moment_of(stamp),
+        account_id=_text(record, "AccountId"),
+        opportunity_id=_text(record, "Id"),
+        legal_entity=_text(record, "Legal_Entity__c"),
+        is_won=record.get("IsWon") is True,
+        amount=_told(record, currency),
+    )
+
+
+def stamp_of(record: Record) -> str:
+    """A record's `SystemModstamp`, which is its version; raises Malformed for another form."""
+    stamp = _text(record, "SystemModstamp")
+    if not _STAMP.fullmatch(stamp):
+        raise Malformed("a record has no SystemModstamp that sorts", about=_text(record, "Id"))
+    return stamp
+
+
+def moment_of(stamp: str) -> datetime:
+    """The moment of a stamp."""
+    return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
+
+
+def to_salesforce_stamp(moment: datetime) -> str:
+    """A moment as the REST API writes stamps, cut to milliseconds."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "+0000")
 
 
 def to_salesforce_write_back(outcome: WriteBack, stamp: Stamp) -> dict[str, str]:
@@ -135,6 +172,20 @@ def currency_of(record: Record, currency: str) -> str:
     except ValueError as error:
         raise CurrencyMismatch(str(error), about=str(record["Id"])) from None
     return code
+
+
+def _told(record: Record, currency: str) -> Money | None:
+    if record.get("Amount") is None:
+        return None
+    try:
+        code = currency_of(record, currency)
+    except CurrencyMismatch:
+        return None  # the process that reads the whole order says so to a person
+    return Money.of(_rounded(Decimal(record["Amount"]), code), code)
+
+
+def _rounded(stated: Decimal, currency: str) -> Decimal:
+    return stated.quantize(Decimal(1).scaleb(-exponent(currency)), ROUND_HALF_UP)
 
 
 def _money(amount: Any, currency: str, what: str, about: str) -> Money:

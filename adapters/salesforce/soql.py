@@ -1,6 +1,8 @@
 """The queries: an order with everything that belongs to it in one call in the common case."""
 
 # ruff: noqa: S608 - every value goes through quoted()
+from collections.abc import Sequence
+
 from adapters.salesforce.api import quoted
 
 ANCESTORS_PER_QUERY = 4
@@ -46,6 +48,37 @@ def won_query(*, multi_currency: bool) -> str:
     return (
         f"SELECT Id, StageName, Amount{currency} FROM Opportunity WHERE IsWon = true "
         "ORDER BY CloseDate, Id"
+    )
+
+
+def changed_query(since: str, until: str, after_id: str, limit: int) -> str:
+    """Won opportunities in the order of their last change, then of their id, from a stamp on.
+
+    With `after_id` what has exactly that stamp begins behind this id; `until` may be empty.
+    """
+    start = f"SystemModstamp >= {since}"
+    if after_id:
+        behind = f"SystemModstamp = {since} AND Id > {quoted(after_id)}"
+        start = f"(SystemModstamp > {since} OR ({behind}))"
+    end = f" AND SystemModstamp < {until}" if until else ""
+    return (
+        f"SELECT Id, SystemModstamp FROM Opportunity WHERE IsWon = true AND {start}{end} "
+        f"ORDER BY SystemModstamp, Id LIMIT {limit}"
+    )
+
+
+def still_won_query(opportunity_ids: Sequence[str]) -> str:
+    """Those of some opportunities that are won, with the stamp of their last change."""
+    ids = ", ".join(quoted(deal) for deal in opportunity_ids)
+    return f"SELECT Id, SystemModstamp FROM Opportunity WHERE Id IN ({ids}) AND IsWon = true"
+
+
+def facts_query(opportunity_id: str, *, multi_currency: bool) -> str:
+    """What is to be known of an opportunity when it changed."""
+    currency = ", CurrencyIsoCode" if multi_currency else ""
+    return (
+        "SELECT Id, AccountId, IsWon, Amount, Legal_Entity__c, SystemModstamp"
+        f"{currency} FROM Opportunity WHERE Id = {quoted(opportunity_id)}"
     )
 
 

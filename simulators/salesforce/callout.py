@@ -1,15 +1,17 @@
 """The org's closed-won callout: a signed HTTP message in Standard Webhooks form."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import orjson
 from standardwebhooks import Webhook
+
+from simulators.sending import Message, Mishaps, WebhookSender
 
 if TYPE_CHECKING:
     from simulators.salesforce.simulator import SalesforceSimulator
@@ -68,10 +70,10 @@ class CalloutSender:
         self.simulator = simulator
         self.url = url
         self.secret = secret
-        self.attempts = attempts
-        self.pause_seconds = pause_seconds
-        self._client = client or httpx.AsyncClient(timeout=30)
-        self._slots = asyncio.Semaphore(concurrency)
+        self._sender = WebhookSender(
+            url, concurrency=concurrency, attempts=attempts, pause_seconds=pause_seconds,
+            client=client,
+        )  # fmt: skip
 
     async def __aenter__(self) -> Self:
         return self
@@ -82,25 +84,16 @@ class CalloutSender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._client.aclose()
+        await self._sender.__aexit__(kind, error, trace)
 
-    async def close(self, opportunity_ids: Sequence[str]) -> list[int]:
-        """Win these deals and send their callouts; the status of each, in order."""
-        return await self.send([self.simulator.close_won(i) for i in opportunity_ids])
+    async def close(
+        self, opportunity_ids: Sequence[str], mishaps: Mishaps | None = None
+    ) -> list[int]:
+        """Win these deals and send their callouts; the status of each sending, in order."""
+        return await self.send([self.simulator.close_won(i) for i in opportunity_ids], mishaps)
 
-    async def send(self, events: Sequence[ClosedWon]) -> list[int]:
-        """Send each event; answers the HTTP status of each, 0 when no connection could be made."""
-        return list(await asyncio.gather(*(self._send_one(event) for event in events)))
-
-    async def _send_one(self, event: ClosedWon) -> int:
-        async with self._slots:
-            for attempt in range(self.attempts):
-                if attempt:
-                    await asyncio.sleep(self.pause_seconds * attempt)
-                try:
-                    headers = event.headers(self.secret)
-                    sent = await self._client.post(self.url, content=event.body, headers=headers)
-                except httpx.TransportError:
-                    continue
-                return sent.status_code
-        return 0
+    async def send(self, events: Sequence[ClosedWon], mishaps: Mishaps | None = None) -> list[int]:
+        """Send each event; answers the HTTP status of each sending, 0 when no connection could be
+        made."""
+        messages = [Message(e.id, e.body, partial(e.headers, self.secret)) for e in events]
+        return await self._sender.send(messages, mishaps)

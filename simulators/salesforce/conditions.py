@@ -110,7 +110,7 @@ def _comparison(condition: Comparison, start: ObjectType, store: Store) -> Test:
         return member
     if operator == "like":
         return _like(read, field, raw)
-    if raw is None or field.type in ("boolean", "id", "reference"):
+    if raw is None or field.type in ("boolean", "reference"):
         raise _invalid_operator(operator, field)
     compare: Callable[[Any], bool] = {
         "<": lambda v: v < raw, "<=": lambda v: v <= raw,

@@ -136,13 +136,18 @@ def _selected(rows: list[Record], select: Select, source: ObjectType, store: Sto
         test = compile_condition(select.where, source, store)
         rows = [row for row in rows if test(row)]
     for order in reversed(select.order):
-        read, _ = getter(order.path, source, store)
+        read, found = getter(order.path, source, store)
+        key = _as_is if found.type == "id" else _sort_key
         empty = [row for row in rows if read(row) is None]
         filled = [row for row in rows if read(row) is not None]
-        filled.sort(key=lambda row, read=read: _sort_key(read(row)), reverse=order.descending)  # type: ignore[misc]
+        filled.sort(key=lambda row, of=key, read=read: of(read(row)), reverse=order.descending)  # type: ignore[misc]
         rows = filled + empty if order.nulls_last else empty + filled
     end = None if select.limit is None else select.offset + select.limit
     return list(islice(rows, select.offset, end))
+
+
+def _as_is(value: Any) -> Any:
+    return value  # two ids differ by case alone
 
 
 def _sort_key(value: Any) -> Any:

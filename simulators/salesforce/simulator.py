@@ -20,6 +20,7 @@ from simulators.salesforce.errors import (
     method_not_allowed,
     not_found,
 )
+from simulators.salesforce.eventbus import EventBus
 from simulators.salesforce.export import ExportReport, load_export
 from simulators.salesforce.ids import IdCounter, canonical_id
 from simulators.salesforce.oauth import ConnectedApp, OAuthError, TokenOffice
@@ -27,6 +28,7 @@ from simulators.salesforce.query import Queries
 from simulators.salesforce.records import Answer, Call, sobjects
 from simulators.salesforce.schema import WON_STAGE
 from simulators.salesforce.store import Record, Store
+from simulators.sending import Mishaps
 
 METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
@@ -67,10 +69,12 @@ class SalesforceSimulator(Simulator):
         self.organization_id = ids.next("00D")
         self.store = Store(ids, self.clock, self.currency)
         self.queries = Queries(self.store, self.query_page_size)
+        user_id = ids.next("005")
         self.tokens = TokenOffice(
-            self.connected_apps, self.organization_id, ids.next("005"), self.clock,
+            self.connected_apps, self.organization_id, user_id, self.clock,
             self.token_seconds, self.seed,
         )  # fmt: skip
+        self.bus = EventBus(self.clock, user_id, self.seed)
         self.api_requests = 0
 
     def add(self, object_name: str, /, **fields: Any) -> str:
@@ -103,7 +107,10 @@ class SalesforceSimulator(Simulator):
         record_id = canonical_id(opportunity_id) or opportunity_id
         if self.record("Opportunity", record_id)["StageName"] != WON_STAGE:
             self.store.update("Opportunity", record_id, {"StageName": WON_STAGE})
-        return closed_won_event(self.record("Opportunity", record_id), self.organization_id)
+        record = self.record("Opportunity", record_id)
+        callout = closed_won_event(record, self.organization_id)
+        self.bus.announce(callout.id, record)
+        return callout
 
     def won_opportunities(self) -> list[str]:
         """The ids of every deal that is won, in the order they were put in."""
@@ -155,17 +162,22 @@ class SalesforceSimulator(Simulator):
         ]
 
     async def _close(self, request: Request) -> Response:
-        wanted = orjson.loads(await request.body() or b"{}").get("opportunity_ids", "all_won")
+        asked = orjson.loads(await request.body() or b"{}")
+        wanted = asked.get("opportunity_ids", "all_won")
         ids = self.won_opportunities() if wanted == "all_won" else wanted
         if not self.callout_url:
             return json_response({"error": "callout_url is not configured"}, 409)
         try:
+            mishaps = Mishaps(**asked.get("mishaps", {}))
+        except TypeError as error:
+            return json_response({"error": str(error)}, 400)
+        try:
             async with CalloutSender(self, self.callout_url, self.callout_secret) as sender:
-                statuses = await sender.close(ids)
+                statuses = await sender.close(ids, mishaps)
         except SalesforceError as error:
             return json_response(error.body(), error.status)
         accepted = sum(200 <= status < 300 for status in statuses)
-        return json_response({"sent": len(ids), "accepted": accepted, "statuses": statuses})
+        return json_response({"sent": len(statuses), "accepted": accepted, "statuses": statuses})
 
     async def _token(self, request: Request) -> Response:
         try:

@@ -466,6 +466,42 @@ async def test_the_close_route_sends_every_won_deal(tmp_path: Path) -> None:
     assert seen == [won.id]
 
 
+async def test_the_close_route_sends_with_the_mishaps_that_are_asked_for() -> None:
+    """Duplicated and late, or lost; the statuses are those of the sendings."""
+    seen: list[str] = []
+
+    async def receive(request: Request) -> Response:
+        seen.append(request.headers["webhook-id"])
+        return Response(status_code=202)
+
+    org = SalesforceSimulator(callout_secret=SECRET)
+    ids = [deal(org) for _ in range(4)]
+    inbox = SalesforceSimulator()
+    inbox.app = lambda: Starlette(routes=[Route("/in", receive, methods=["POST"])])  # type: ignore[method-assign]
+    async with serving({"org": org, "inbox": inbox}) as urls, httpx.AsyncClient() as client:
+        org.callout_url = f"{urls['inbox']}/in"
+        path = f"{urls['org']}/_sim/close"
+        lost = await client.post(path, json={"opportunity_ids": ids, "mishaps": {"lose": 1.0}})
+        twice = await client.post(
+            path, json={"opportunity_ids": ids, "mishaps": {"duplicate": 1.0, "reorder": 0.5}}
+        )
+        unknown = await client.post(path, json={"mishaps": {"eat": 1.0}})
+    assert lost.json() == {"sent": 0, "accepted": 0, "statuses": []}
+    assert twice.json() == {"sent": 8, "accepted": 8, "statuses": [202] * 8}
+    assert sorted(seen) == sorted(2 * [org.close_won(i).id for i in ids])
+    assert unknown.status_code == 400
+
+
+async def test_ids_are_compared_and_sorted_in_one_order(
+    org: SalesforceSimulator, http: httpx.AsyncClient
+) -> None:
+    """Two ids may differ by case alone, so paging by id asks for what is really behind it."""
+    ids = sorted(deal(org) for _ in range(70))
+    query = f"SELECT Id FROM Opportunity WHERE Id > '{ids[30]}' ORDER BY Id LIMIT 50"
+    answer = await http.get(f"{DATA}/query", params={"q": query})
+    assert [row["Id"] for row in answer.json()["records"]] == ids[31:]
+
+
 async def test_the_official_style_client_works_against_the_org(tmp_path: Path) -> None:
     """simple-salesforce creates, upserts, pages through queries and maps the errors."""
     ca = trustme.CA()
