@@ -60,10 +60,13 @@ VENDORS: dict[tuple[Role, str], str] = {
 }
 
 # Who tells what changed, by vendor, whatever its role.
-EVENT_SOURCES: dict[str, str] = {}
+EVENT_SOURCES: dict[str, str] = {
+    "netsuite": "adapters.netsuite.events:NetSuiteEvents",
+}
 
 # How a vendor's messages are verified: a module with `verify` and `secret_problem`.
 WEBHOOKS: dict[str, str] = {
+    "netsuite": "adapters.netsuite.webhook",
     "salesforce": "adapters.salesforce.webhook",
 }
 
