@@ -88,13 +88,13 @@ def invoice_facts(
     Raises Malformed when a field that is needed is gone or means nothing.
     """
     paying = [row for row in settlements if row.get("type") not in WITHOUT_MONEY]
-    credits = [row for row in settlements if row.get("type") in WITHOUT_MONEY]
+    unpaid = [row for row in settlements if row.get("type") in WITHOUT_MONEY]
     try:
         currency, letter = header["currency"], _letter(header["status"])
         total = _money(header["total"], currency)
         remaining = _money(header.get("unpaid", "0"), currency)
         credited = Money.total(
-            (_money(row.get("amount", "0"), currency) for row in credits), currency
+            (_money(row.get("amount", "0"), currency) for row in unpaid), currency
         )
         # A payment counts as a change of the invoice, whether or not NetSuite stamps it so.
         version = max(row["changed"] for row in chain([header], settlements))

@@ -35,13 +35,14 @@ def verify(
         stated = str(body["environment"])
         internal_id, changed = str(body["id"]), body["lastmodified"]
         occurred_at = moment(changed)
-        invoice = str(body["invoice"]) if record in SETTLING else ""
+        subject = str(body["invoice"]) if record in SETTLING else internal_id
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
         raise _malformed() from None
     if kind != TYPE or record not in KINDS:
         raise WebhookRefused("unknown_type", "nothing here waits for messages of this type")
-    if not all(INTERNAL_ID.fullmatch(part) for part in (internal_id, invoice or internal_id)):
+    if not INTERNAL_ID.fullmatch(internal_id) or not INTERNAL_ID.fullmatch(subject):
         raise _malformed()
+    invoice = subject if record in SETTLING else ""
     if signed_id != event_id(record, internal_id, changed, invoice):
         raise _malformed()
     if stated != environment:
@@ -51,7 +52,7 @@ def verify(
         event_id=signed_id,
         type=kind,
         kind=KINDS[record],
-        subject=invoice or internal_id,
+        subject=subject,
         version=changed,
         occurred_at=occurred_at,
         environment=environment,
