@@ -88,13 +88,16 @@ def invoice_facts(
     Raises Malformed when a field that is needed is gone or means nothing.
     """
     paying = [row for row in settlements if row.get("type") not in WITHOUT_MONEY]
-    unpaid = [row for row in settlements if row.get("type") in WITHOUT_MONEY]
+    moneyless = [row for row in settlements if row.get("type") in WITHOUT_MONEY]
     try:
         currency, letter = header["currency"], _letter(header["status"])
         total = _money(header["total"], currency)
-        remaining = _money(header.get("unpaid", "0"), currency)
+        status = INVOICE_STATUSES[letter]
+        # SuiteQL leaves nulls out; of an open invoice it must say what is open.
+        unpaid = header["unpaid"] if status is InvoiceStatus.OPEN else header.get("unpaid", "0")
+        remaining = _money(unpaid, currency)
         credited = Money.total(
-            (_money(row.get("amount", "0"), currency) for row in unpaid), currency
+            (_money(row.get("amount", "0"), currency) for row in moneyless), currency
         )
         # A payment counts as a change of the invoice, whether or not NetSuite stamps it so.
         version = max(row["changed"] for row in chain([header], settlements))
@@ -109,7 +112,7 @@ def invoice_facts(
             legal_entity=settings.legal_entity(header.get("subsidiary", "")),
             number=header.get("number", ""),
             contract_id=header.get("orderid", ""),
-            status=INVOICE_STATUSES[letter],
+            status=status,
             total=total,
             paid=Money(amount_minor=paid, currency=currency),
             remaining=remaining,

@@ -403,7 +403,7 @@ def test_a_write_off_and_a_mirrored_link_are_no_payments() -> None:
     assert found.version == "2026-11-25T11:00:00Z"
 
 
-@pytest.mark.parametrize("gone", ["status", "currency", "total", "changed", "created"])
+@pytest.mark.parametrize("gone", ["status", "currency", "total", "unpaid", "changed", "created"])
 def test_a_column_that_is_gone_is_named(gone: str) -> None:
     """Schema drift is a malformed answer, never a zero."""
     header = {name: value for name, value in HEADER.items() if name != gone}
