@@ -16,6 +16,7 @@ from starlette.routing import Route
 from simulators.netsuite import NetSuiteSimulator
 from simulators.netsuite.dates import kept, sys_extract_utc, to_char, to_timestamp
 from simulators.sending import Mishaps, WebhookSender
+from simulators.serve import serving
 
 RECORD = "/services/rest/record/v1"
 SECRET = "whsec_" + "bmV0c3VpdGUtbmV0c3VpdGUtbmV0c3VpdGU="
@@ -159,10 +160,8 @@ async def test_messages_meet_mishaps_on_their_way(simulator: NetSuiteSimulator) 
         received.append(request.headers["webhook-id"])
         return Response(status_code=202)
 
-    simulator.load_items([])
     body = {"companyName": "Initech", "subsidiary": {"id": "1"}, "currency": {"id": "1"}}
-    customer = simulator.books.save("customer", None, {**body, "externalId": "globex"})
-    assert customer["id"]
+    simulator.books.save("customer", None, {**body, "externalId": "globex"})
     for _ in range(20):
         simulator.books.save("salesOrder", None, ORDER)
     messages = simulator.books.outbox.drain(SECRET)
@@ -175,3 +174,17 @@ async def test_messages_meet_mishaps_on_their_way(simulator: NetSuiteSimulator) 
     assert set(statuses) == {202}
     assert len(set(received)) < 20
     assert len(received) > len(set(received))
+
+
+async def test_what_is_queued_is_sent_on_demand(simulator: NetSuiteSimulator) -> None:
+    """From outside the process, to whatever answers; the queue is then empty."""
+    async with serving({"ns": simulator}) as urls, httpx.AsyncClient() as client:
+        body = {"companyName": "Initech", "subsidiary": {"id": "1"}, "currency": {"id": "1"}}
+        simulator.books.save("customer", None, {**body, "externalId": "globex"})
+        simulator.books.save("salesOrder", None, ORDER)
+        order = {"url": f"{urls['ns']}/nobody-listens", "secret": SECRET}
+        first, second = [
+            (await client.post(f"{urls['ns']}/_sim/send", json=order)).json() for _ in range(2)
+        ]
+
+    assert (first["statuses"], second["statuses"]) == ([404], [])
