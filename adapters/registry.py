@@ -65,10 +65,12 @@ EVENT_SOURCES: dict[str, str] = {
     "gainsight": "adapters.gainsight.events:GainsightEvents",
     "stripe": "adapters.stripe.events:StripeEvents",
     "salesforce": "adapters.salesforce.events:SalesforceEvents",
+    "netsuite": "adapters.netsuite.events:NetSuiteEvents",
 }
 
 # How a vendor's messages are verified: a module with `verify` and `secret_problem`.
 WEBHOOKS: dict[str, str] = {
+    "netsuite": "adapters.netsuite.webhook",
     "salesforce": "adapters.salesforce.webhook",
     "zendesk": "adapters.zendesk.webhook",
     "gainsight": "adapters.gainsight.webhook",

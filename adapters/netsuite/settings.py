@@ -36,6 +36,10 @@ class NetSuiteSettings:
         """The subsidiary id of a legal entity; raises Misconfigured when none is given."""
         return _required(self.subsidiaries, "subsidiary", legal_entity)
 
+    def legal_entity(self, subsidiary: str) -> str:
+        """The legal entity of a subsidiary id; empty for one that is none of ours."""
+        return next((name for name, key in self.subsidiaries.items() if key == subsidiary), "")
+
     def currency(self, code: str) -> str:
         """The currency id of an ISO code; raises Misconfigured when none is given."""
         return _required(self.currencies, "currency", code)

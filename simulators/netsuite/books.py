@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from simulators.netsuite.errors import user_error
+from simulators.netsuite.outbox import Outbox
 from simulators.netsuite.records import Record, Records
 from simulators.netsuite.revenue import Revenue
 from simulators.netsuite.schema import GENERATED_TYPES, RECORD_TYPES, canonical_type
@@ -27,6 +28,7 @@ class Books:
         self.rules = rules
         self.revenue = revenue
         self.reader = BodyReader(records)
+        self.outbox = Outbox(records)
 
     def save(
         self, record_type: str, existing: Record | None, body: Any, *,
@@ -62,6 +64,7 @@ class Books:
         record_type = canonical_type(record_type)
         self.records.remove(record_type, record)
         self.rules.apply(record, None)
+        self.outbox.deleted(record_type, record)
         if record_type == "salesOrder":
             self.revenue.order_changed(record["id"])
 
@@ -119,6 +122,8 @@ class Books:
     ) -> None:
         if "apply" in after or (before and "apply" in before):
             self.rules.apply(before, after)
+        if is_transaction(record_type):
+            self.outbox.saved(record_type, before, after)
         if record_type == "salesOrder":
             self.revenue.order_changed(after["id"])
         elif record_type == "revenueElement":

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 
 from simulators.kernel import Simulator, json_response
 from simulators.netsuite.books import Books
+from simulators.netsuite.clerk import Clerk
+from simulators.netsuite.control import control_routes
 from simulators.netsuite.errors import NetSuiteRefusal, error_response
 from simulators.netsuite.gate import ConcurrencyGate
 from simulators.netsuite.jobs import JOBS_PATH, Jobs
@@ -73,6 +75,7 @@ class NetSuiteSimulator(Simulator):
         rules = TransactionRules(self.records, self.periods)
         self.revenue = Revenue(self.records, rules, self.revenue_lag_seconds)
         self.books = Books(self.records, rules, self.revenue)
+        self.clerk = Clerk(self.books)
         self.api = RecordApi(self.records, self.books)
         self.jobs = Jobs()
         items, self.items = self.items, []
@@ -208,25 +211,4 @@ class NetSuiteSimulator(Simulator):
         return whole
 
     def control(self) -> list[BaseRoute]:
-        async def advance(request: Request) -> Response:
-            self.moved_seconds += float(orjson.loads(await request.body())["seconds"])
-            return json_response({"moved_seconds": self.moved_seconds})
-
-        async def expire(_: Request) -> Response:
-            return json_response({"expired": self.office.expire_all()})
-
-        async def close_period(request: Request) -> Response:
-            body = orjson.loads(await request.body())
-            period = self.periods[body["period"]]
-            period["closed"] = body.get("closed", True)
-            self.records.touch("accountingPeriod", period)
-            return json_response(period)
-
-        async def recognize(request: Request) -> Response:
-            self.revenue.settle()
-            through = orjson.loads(await request.body())["period"]
-            return json_response({"recognized": self.revenue.recognize(through)})
-
-        paths = {"advance": advance, "expire-tokens": expire, "close-period": close_period,
-                 "recognize": recognize}  # fmt: skip
-        return [Route(f"/_sim/{name}", call, methods=["POST"]) for name, call in paths.items()]
+        return control_routes(self)

@@ -5,6 +5,15 @@ import sqlite3
 from decimal import Decimal
 from typing import Any
 
+from simulators.netsuite.dates import (
+    KEPT,
+    kept,
+    shown,
+    sys_extract_utc,
+    to_char,
+    to_date,
+    to_timestamp,
+)
 from simulators.netsuite.errors import NetSuiteRefusal
 from simulators.netsuite.records import Record, Records
 from simulators.netsuite.schema import CUSTOM_BODY, CUSTOM_ENTITY, CUSTOM_LINE, TRANSACTIONS
@@ -14,12 +23,15 @@ TABLES = {
     "customer": "id INTEGER PRIMARY KEY, externalid, entityid, companyname, email, subsidiary"
     " INTEGER, currency INTEGER, datecreated, lastmodifieddate, " + ", ".join(CUSTOM_ENTITY),
     "transaction": "id INTEGER PRIMARY KEY, externalid, tranid, type, entity INTEGER, status,"
-    " trandate, duedate, foreigntotal NUMERIC, foreignamountunpaid NUMERIC, currency INTEGER,"
+    " trandate, duedate, foreigntotal NUMERIC, foreignamountunpaid NUMERIC,"
+    " foreignamountpaid NUMERIC, currency INTEGER,"
     " subsidiary INTEGER, createdfrom INTEGER, createddate, lastmodifieddate, memo, otherrefnum, "
     + ", ".join(CUSTOM_BODY),
     "transactionline": "'transaction' INTEGER, linesequencenumber INTEGER, item INTEGER,"
-    " quantity NUMERIC, rate NUMERIC, foreignamount NUMERIC, isclosed, memo, "
-    + ", ".join(CUSTOM_LINE),
+    " quantity NUMERIC, rate NUMERIC, foreignamount NUMERIC, isclosed, memo, mainline, taxline,"
+    " createdfrom INTEGER, subsidiary INTEGER, " + ", ".join(CUSTOM_LINE),
+    "nexttransactionlinelink": "previousdoc INTEGER, nextdoc INTEGER, linktype, foreignamount"
+    " NUMERIC",
     "item": "id INTEGER PRIMARY KEY, externalid, itemid, displayname, isinactive",
     "revenuearrangement": "id INTEGER PRIMARY KEY, externalid, sourcetransaction INTEGER,"
     " entity INTEGER, totalrevenueamount NUMERIC",
@@ -37,6 +49,7 @@ INDEXES = (
     ("customer", "externalid"), ("customer", "entityid"), ("transaction", "externalid"),
     ("transaction", "entity"), ("transaction", "createdfrom"), ("transaction", "lastmodifieddate"),
     ("transactionline", "transaction"), ("item", "externalid"),
+    ("nexttransactionlinelink", "previousdoc"), ("nexttransactionlinelink", "nextdoc"),
     ("revenuearrangement", "sourcetransaction"), ("revenueelement", "revenuearrangement"),
     ("revenueplan", "revenueelement"),
 )  # fmt: skip
@@ -44,6 +57,7 @@ ALIASES = {
     "datecreated": "createdDate", "sourcetransaction": "createdFrom",
     "sourcetransactionline": "sourceLine",
 }  # fmt: skip
+MOMENTS = frozenset({"datecreated", "createddate", "lastmodifieddate"})
 SQL_OF = {"serviceSaleItem": "item", **dict.fromkeys(TRANSACTIONS, "transaction")}
 DIALECT = (
     (re.compile(r"\bBUILTIN\.DF\s*\(", re.I), "builtin_df("),
@@ -61,8 +75,10 @@ class SuiteQL:
         self.records = records
         self.base = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self.base.create_function("nvl", 2, lambda a, b: b if a is None else a, deterministic=True)
-        self.base.create_function("to_date", -1, _to_date, deterministic=True)
-        self.base.create_function("to_char", -1, lambda v, *_: None if v is None else str(v))
+        self.base.create_function("to_date", -1, to_date, deterministic=True)
+        self.base.create_function("to_timestamp", 2, to_timestamp, deterministic=True)
+        self.base.create_function("sys_extract_utc", 1, sys_extract_utc, deterministic=True)
+        self.base.create_function("to_char", -1, to_char, deterministic=True)
         self.base.create_function("builtin_df", 1, lambda v: v)
         for table, columns in TABLES.items():
             self.base.execute(f'CREATE TABLE "{table}" ({columns})')
@@ -108,13 +124,17 @@ class SuiteQL:
             record = self.records.tables[record_type].get(key)
             if is_transaction(record_type):
                 self.base.execute('DELETE FROM transactionline WHERE "transaction" = ?', (key,))
+                self.base.execute("DELETE FROM nexttransactionlinelink WHERE nextdoc = ?", (key,))
             if record is None:
                 self.base.execute(f'DELETE FROM "{table}" WHERE id = ?', (key,))  # noqa: S608
                 continue
             rows.setdefault(table, []).append(self._values(table, record_type, record))
             if is_transaction(record_type):
-                rows.setdefault("transactionline", []).extend(
-                    self._line(key, line) for line in record.get("item", ())
+                lines = [_main_line(record), *record.get("item", ())]
+                rows.setdefault("transactionline", []).extend(self._line(key, x) for x in lines)
+                rows.setdefault("nexttransactionlinelink", []).extend(
+                    (line["doc"]["id"], key, "Payment", float(line["amount"]))
+                    for line in record.get("apply", ())
                 )
         for table, values in rows.items():
             marks = ", ".join("?" * len(self.columns[table]))
@@ -128,19 +148,31 @@ class SuiteQL:
             held.update(
                 type=TRANSACTIONS[record_type], status=status_letter(record_type, record),
                 foreigntotal=record["total"], foreignamountunpaid=record.get("amountRemaining"),
+                foreignamountpaid=record.get("amountPaid"),
             )  # fmt: skip
-        return tuple(
-            _plain(held.get(ALIASES.get(name, name).lower(), held.get(name)))
+        values = {
+            name: _plain(held.get(ALIASES.get(name, name).lower(), held.get(name)))
             for name in self.columns[table]
-        )
+        }
+        for name in MOMENTS & values.keys():
+            values[name] = kept(values[name])
+        return tuple(values.values())
 
     def _line(self, key: str, line: Record) -> tuple[Any, ...]:
         held = {
-            **line, "transaction": key, "linesequencenumber": line["line"],
-            "foreignamount": line["amount"], "isclosed": line["isClosed"],
-            "memo": line.get("description"),
+            "mainline": "F", "taxline": "F", **line, "transaction": key,
+            "linesequencenumber": line["line"], "foreignamount": line["amount"],
+            "isclosed": line["isClosed"], "memo": line.get("description"),
         }  # fmt: skip
         return tuple(_plain(held.get(name)) for name in self.columns["transactionline"])
+
+
+def _main_line(record: Record) -> Record:
+    # NetSuite's line 0 stands for the transaction itself: its source and subsidiary are only here.
+    return {
+        "line": 0, "mainline": "T", "amount": record["total"], "isClosed": False,
+        "createdfrom": record.get("createdFrom"), "subsidiary": record.get("subsidiary"),
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:
@@ -158,13 +190,8 @@ def _row(names: list[str], values: tuple[Any, ...]) -> dict[str, Any]:
         if isinstance(value, float):
             row[name] = f"{Decimal(repr(round(value, 4))).normalize():f}"
         elif value is not None:
-            row[name] = str(value)
+            row[name] = shown(str(value)) if KEPT.fullmatch(str(value)) else str(value)
     return row
-
-
-def _to_date(value: str | None, _pattern: str = "") -> str | None:
-    parts = re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", value or "")
-    return f"{parts[3]}-{int(parts[1]):02d}-{int(parts[2]):02d}" if parts else value
 
 
 def _invalid(text: str, reason: str) -> NetSuiteRefusal:

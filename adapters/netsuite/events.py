@@ -1,0 +1,130 @@
+"""NetSuite as a source of events: what changed, by SuiteQL, and the record as it is now."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Self
+
+import orjson
+
+from adapters.http import HttpClient
+from adapters.netsuite import facts, feed, suiteql
+from adapters.netsuite.auth import token_auth
+from adapters.netsuite.changes import INTERNAL_ID, hint
+from adapters.netsuite.errors import NETSUITE_ERRORS
+from adapters.netsuite.feed import Place
+from adapters.netsuite.settings import NetSuiteSettings
+from adapters.netsuite.suiteql import Row
+from canonical.connections import Connection
+from canonical.errors import Malformed, NotFound
+from canonical.facts import AnyFacts, Kind
+from canonical.inbound import BACKFILL_PRIORITY, NORMAL_PRIORITY, Channel, InboundEvent
+from canonical.ports.events import ChangePage
+
+STREAM = "transactions"
+# How long a transaction may take to become visible after the time that it is stamped with.
+OVERLAP_SECONDS = 120
+# A second is told once it is over: two changes within one have the same stamp, so the same id.
+SETTLE_SECONDS = 2
+
+
+class NetSuiteEvents:
+    """The transactions of one NetSuite account; the feed is a query, so that it forgets nothing."""
+
+    def __init__(
+        self,
+        client: HttpClient,
+        settings: NetSuiteSettings,
+        *,
+        rows_max: int = suiteql.PAGE_ROWS,
+        overlap_seconds: int = OVERLAP_SECONDS,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._rows_max = rows_max
+        self._overlap_seconds = overlap_seconds
+
+    @classmethod
+    def from_connection(cls, connection: Connection) -> Self:
+        """Build it from a connection; raises Misconfigured when a setting or secret is missing."""
+        client = HttpClient(connection, token_auth(connection), NETSUITE_ERRORS)
+        return cls(client, NetSuiteSettings.from_connection(connection))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def streams(self) -> list[str]:
+        """One feed: invoices, payments, credits and sales orders."""
+        return [STREAM]
+
+    def start(self, stream: str, since: datetime) -> str:
+        """The place before everything that changed at or after `since`."""
+        return Place.before(since).text()
+
+    async def changes(self, stream: str, cursor: str) -> ChangePage:
+        """The next changes; at the end, what follows is read again from a little earlier."""
+        place = Place.parse(cursor)
+        begin = place.back(self._overlap_seconds) if place.resting else place
+        page = await feed.page(self._client, begin, self._rows_max)
+        settled = page.answered_at - timedelta(seconds=SETTLE_SECONDS)
+        told = [row for row in page.rows if row["changed"] <= feed.stamp_of(settled)]
+        more = page.more and len(told) == len(page.rows)
+        read_up_to = settled - timedelta(seconds=self._overlap_seconds)
+        if more:
+            end = Place.after_row(told[-1])
+            read_up_to = min(read_up_to, datetime.fromisoformat(end.after))
+        else:
+            newest = max([place.after, *(row["changed"] for row in told)])
+            end = Place(newest, resting=True)
+        events = [self._hint(row, Channel.POLL, NORMAL_PRIORITY) for row in told]
+        return ChangePage(events=events, cursor=end.text(), read_up_to=read_up_to, more=more)
+
+    async def backfill(
+        self, stream: str, since: datetime, until: datetime
+    ) -> AsyncIterator[InboundEvent]:
+        """A hint for each change of the window, under the ids that it would have had anyway."""
+        async for row in feed.window(self._client, since, until, self._rows_max):
+            yield self._hint(row, Channel.BACKFILL, BACKFILL_PRIORITY)
+
+    async def census(self, stream: str, since: datetime, until: datetime) -> dict[str, str]:
+        """Every invoice and sales order that changed in the window, payments and credits counted
+        with their invoices, and its newest version."""
+        newest: dict[str, str] = {}
+        async for event in self.backfill(stream, since, until):
+            newest[event.subject] = max(event.version, newest.get(event.subject, ""))
+        return newest
+
+    async def read(self, event: InboundEvent) -> AnyFacts:
+        """The invoice or sales order as it is now; raises NotFound when it is gone."""
+        if not INTERNAL_ID.fullmatch(event.subject):
+            raise Malformed("this is no internal id of NetSuite", about=event.subject[:40])
+        if event.kind == Kind.INVOICE:
+            header = await self._header(event.subject, facts.INVOICE)
+            settled = await self._rows(facts.SETTLEMENTS, event.subject)
+            return facts.invoice_facts(header, settled, self._settings)
+        if event.kind == Kind.CONTRACT:
+            header = await self._header(event.subject, facts.SALES_ORDER)
+            lines = await self._rows(facts.LINES, event.subject)
+            return facts.contract_facts(header, lines, self._settings)
+        raise Malformed(f"NetSuite tells nothing of kind {event.kind!r}", about=event.subject)
+
+    async def _header(self, internal_id: str, kind: str) -> Row:
+        for row in await self._rows(facts.HEADER, internal_id, type=kind):
+            return row
+        raise NotFound(f"NetSuite has no {kind} {internal_id}", about=internal_id)
+
+    async def _rows(self, template: str, internal_id: str, **names: str) -> list[Row]:
+        query = facts.question(template, internal_id, **names)
+        return [row async for row in suiteql.rows(self._client, query)]
+
+    def _hint(self, row: Row, channel: Channel, priority: int) -> InboundEvent:
+        connection = self._client.connection
+        return hint(
+            row,
+            source=connection.name,
+            environment=connection.environment,
+            channel=channel,
+            priority=priority,
+            body=orjson.dumps(row, option=orjson.OPT_SORT_KEYS),
+            now=self._client.clock(),
+        )
