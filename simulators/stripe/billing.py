@@ -137,6 +137,10 @@ def begin_billing(
     subscription["latest_invoice"] = invoice["id"]
     hold(account, call, invoice)
     account.tell(call, "customer.subscription.created", subscription)
+    if account.draft_seconds and invoice["collection_method"] == "send_invoice" and not paid:
+        invoice["automatically_finalizes_at"] = account.now() + int(account.draft_seconds)
+        account.drafts.append(invoice)
+        return subscription
     finalize(account, call, invoice)
     if paid and invoice["status"] == "open":
         settle(account, call, invoice)

@@ -100,6 +100,15 @@ def finalize(account: Account, call: Call, invoice: Obj) -> Obj:
     return invoice
 
 
+def finalize_due(account: Account) -> None:
+    """Finalize the drafts whose time has come; a subscription that has ended keeps its draft."""
+    while account.drafts and account.drafts[0]["automatically_finalizes_at"] <= account.now():
+        invoice = account.drafts.popleft()
+        subscription = account.subscriptions.get(invoice["subscription_key"])
+        if invoice["status"] == "draft" and subscription and subscription["status"] != "canceled":
+            finalize(account, Call((), {}), invoice)
+
+
 def _move(account: Account, call: Call, verb: str, allowed: tuple[str, ...]) -> Obj:
     invoice = account.invoices.need(call.path_ids[0])
     if invoice["status"] not in allowed:

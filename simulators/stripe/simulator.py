@@ -50,6 +50,7 @@ class StripeSimulator(Simulator):
     """One account; `execution_seconds` is how long a POST holds its idempotency key.
 
     `products` ({"id", "name"}) stand in the account from the start, and again after a reset.
+    A subscription's sent first invoice stays a draft for `draft_seconds` (Stripe: about an hour).
     With a `webhook_url` events wait to be delivered there, signed with `webhook_secret`; with
     `webhook_automatic` each is sent at once.
     """
@@ -66,6 +67,7 @@ class StripeSimulator(Simulator):
         search_lag_seconds: float = 60.0,
         execution_seconds: float = 0.0,
         clock: Callable[[], float] = time.time,
+        draft_seconds: float = 0.0,
         webhook_url: str = "",
         webhook_secret: str = "",
         webhook_thin: bool = False,
@@ -77,6 +79,7 @@ class StripeSimulator(Simulator):
         self.search_lag_seconds = search_lag_seconds
         self.execution_seconds = execution_seconds
         self.clock = clock
+        self.draft_seconds = draft_seconds
         self.destination = Destination(webhook_url, webhook_secret, webhook_thin, webhook_automatic)
         self.deliveries = Deliveries(self.destination, lambda: self.account.remembered())
         super().__init__(latency_seconds=latency_seconds, seed=seed)
@@ -88,6 +91,7 @@ class StripeSimulator(Simulator):
         self.account = Account(
             IdCounter(self.seed), lambda: int(self.now()), self.search_lag_seconds,
             awaited=lambda: bool(self.destination.url), heard=self.deliveries.heard,
+            draft_seconds=self.draft_seconds,
         )  # fmt: skip
         for product in self.products:
             catalogue.create_product(self.account, Call((), dict(product)))
@@ -97,9 +101,10 @@ class StripeSimulator(Simulator):
         return self.clock() + self.advanced_seconds
 
     def advance(self, seconds: float) -> None:
-        """Move the account's time on; keys age, searches catch up and invoices become overdue,
-        nothing renews."""
+        """Move the account's time on; keys age, searches catch up, drafts are finalized and
+        invoices become overdue, nothing renews."""
         self.advanced_seconds += seconds
+        invoices.finalize_due(self.account)
         payments.tell_overdue(self.account, Call((), {}))
 
     async def deliver(self, mishaps: Mishaps | None = None) -> list[int]:
@@ -181,6 +186,7 @@ class StripeSimulator(Simulator):
         return remembering
 
     async def _v1(self, request: Request) -> Response:
+        invoices.finalize_due(self.account)
         request_id = self.account.ids.next("req")
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         version = request.headers.get("stripe-version", API_VERSION)

@@ -138,6 +138,9 @@ class Account:
     # Whether a destination waits for events, and who is told when there is one.
     awaited: Callable[[], bool] = lambda: False
     heard: Callable[[], None] = lambda: None
+    # How long a sent first invoice stays a draft, and those that do, the earliest first.
+    draft_seconds: float = 0.0
+    drafts: deque[Obj] = field(default_factory=deque)
 
     def tell(self, call: Call, kind: str, obj: Obj, previous: Obj | None = None) -> None:
         """Record an event about an object as it is now."""

@@ -42,6 +42,9 @@ def simulate(
     callout_url: Annotated[
         str, typer.Option(help="Where the CRM posts its closed-won callouts.")
     ] = "http://127.0.0.1:8088/webhooks/crm",
+    billing_url: Annotated[
+        str, typer.Option(help="Where billing posts its events (default: nowhere).")
+    ] = "",
     catalogue: Annotated[
         Path | None, typer.Option(help="The catalogue whose products the vendors know.")
     ] = None,
@@ -54,8 +57,11 @@ def simulate(
     Each has control routes under /_sim: state, log, faults, latency, reset.
     """
     asyncio.run(
-        _simulate(folder, crm_export, latency_ms, ports, callout_url, catalogue, write_config)
-    )
+        _simulate(
+            folder, crm_export, latency_ms, ports, (callout_url, billing_url), catalogue,
+            write_config,
+        )
+    )  # fmt: skip
 
 
 async def _simulate(
@@ -63,7 +69,7 @@ async def _simulate(
     crm_export: Path | None,
     latency_ms: float,
     ports: str,
-    callout_url: str,
+    webhook_urls: tuple[str, str],
     catalogue_folder: Path | None,
     write_config: Path | None,
 ) -> None:
@@ -75,7 +81,8 @@ async def _simulate(
             credentials,
             catalogue,
             latency_seconds=latency_ms / 1000,
-            callout_url=callout_url,
+            callout_url=webhook_urls[0],
+            billing_url=webhook_urls[1],
             crm_export=crm_export,
         )
     except ExportError as error:

@@ -44,7 +44,7 @@ async def _up(context: Context, folder: Path, crm_export: Path) -> None:
     running = (
         house(settings, context.file, folder)
         if settings.connections
-        else rehearsal_house(folder / "rehearsal", crm_export=crm_export)
+        else rehearsal_house(folder / "rehearsal", crm_export=crm_export, talkative=True)
     )
     async with running as standing:
         out.print(f"Temporal    {standing.temporal_address}   Web UI {standing.ui_url}")

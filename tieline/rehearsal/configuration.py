@@ -16,6 +16,7 @@ from tieline.rehearsal.credentials import (
 )
 from tieline.rehearsal.vendors import currencies, subsidiaries
 
+CONNECTIONS = ("crm", "billing", "erp", "support", "success")
 HEADER = "# Written for a rehearsal against the simulators; the credentials work nowhere else.\n"
 
 
@@ -84,22 +85,23 @@ def rehearsal_toml(
     webhooks_port: int,
     catalogue_folder: Path | None = None,
     requests_per_second: float = 1000.0,
+    poll_seconds: int = 0,
 ) -> str:
-    """The settings file of a rehearsal, as TOML text."""
+    """The settings file of a rehearsal, as TOML text; one secret signs all webhooks."""
     top: dict[str, Any] = {"ledger_url": ledger_url}
     if catalogue_folder is not None:
         top["catalogue"] = str(catalogue_folder)
     tables: dict[str, Mapping[str, Any]] = {
         "temporal": {"address": temporal_address, "ui_url": ui_url},
         "webhooks": {"port": webhooks_port},
-        "webhooks.sources.crm": {
-            "connection": "crm",
-            "secrets": [f"file:{credentials.webhook_secret}"],
-        },
     }
+    for name in CONNECTIONS:
+        secrets = [f"file:{credentials.webhook_secret}"]
+        tables[f"webhooks.sources.{name}"] = {"connection": name, "secrets": secrets}
     limits = {"requests_per_second": requests_per_second, "concurrent_requests": 50}
     for name, table in rehearsal_tables(credentials, catalogue, urls).items():
-        tables[f"connections.{name}"] = {**table, "limits": limits}
+        polled = {"poll": {"every_seconds": poll_seconds}} if poll_seconds else {}
+        tables[f"connections.{name}"] = {**table, "limits": limits, **polled}
     sections = [_lines(top)]
     sections += [f"[{name}]\n{_lines(table)}" for name, table in tables.items()]
     return HEADER + "\n".join(sections)

@@ -108,7 +108,12 @@ async def stage(
     """Start everything, with the deals of an export in the CRM."""
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(
-            rehearsal_house(folder, crm_export=crm_export, catalogue=catalogue)
+            rehearsal_house(
+                folder,
+                crm_export=crm_export,
+                catalogue=catalogue,
+                talkative=crm_export == SAMPLE,
+            )
         )
         client = await connect(house.settings)
         controls = {name: SimulatorControl(url) for name, url in house.vendor_urls.items()}

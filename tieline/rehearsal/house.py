@@ -19,6 +19,8 @@ from tieline.settings import Settings
 
 READY_SECONDS = 30.0
 POLL_SECONDS = 0.05
+# How often a rehearsal's connections are asked what changed.
+POLLED_SECONDS = 60
 
 
 @dataclass
@@ -110,8 +112,11 @@ async def rehearsal_house(
     crm_export: Path | None = None,
     latency_ms: float = 0.0,
     catalogue: Path | None = None,
+    talkative: bool = False,
 ) -> AsyncIterator[House]:
     """A house whose vendors are simulators; credentials, settings and state are in `folder`.
+
+    In a `talkative` one billing sends webhooks too, and every connection is polled.
 
     Simulators forget when they stop, so what an earlier rehearsal left in the ledger and in
     Temporal is forgotten too.
@@ -134,6 +139,7 @@ async def rehearsal_house(
             ui_url=f"http://{LOOPBACK}:{ui}",
             webhooks_port=webhooks,
             catalogue_folder=catalogue,
+            poll_seconds=POLLED_SECONDS if talkative else 0,
         )
     )
     simulate = [
@@ -143,6 +149,8 @@ async def rehearsal_house(
         f"--callout-url=http://{LOOPBACK}:{webhooks}/webhooks/crm",
         f"--latency-ms={latency_ms}",
     ]
+    if talkative:
+        simulate.append(f"--billing-url=http://{LOOPBACK}:{webhooks}/webhooks/billing")
     if crm_export is not None:
         simulate.append(f"--crm-export={crm_export.resolve()}")
     if catalogue is not None:

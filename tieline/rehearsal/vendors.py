@@ -19,6 +19,8 @@ from tieline.rehearsal.credentials import (
     public_key,
 )
 
+# Stripe lets a sent invoice be looked at for about an hour before it is final.
+DRAFT_SECONDS = 3600.0
 # In the order in which ports are given to them.
 VENDORS = ("salesforce", "stripe", "netsuite", "zendesk", "gainsight")
 
@@ -41,9 +43,11 @@ def make_simulators(
     *,
     latency_seconds: float = 0.0,
     callout_url: str = "",
+    billing_url: str = "",
     crm_export: Path | None = None,
 ) -> dict[str, Simulator]:
-    """The simulators by vendor; `crm_export` is a Salesforce data export to load.
+    """The simulators by vendor; `crm_export` is a Salesforce data export to load, `callout_url` and
+    `billing_url` are where the CRM and billing send their webhooks.
 
     Raises simulators.salesforce.ExportError for an export that cannot be read.
     """
@@ -70,6 +74,10 @@ def make_simulators(
             {"id": product.billing_product, "name": product.name}
             for product in catalogue.products.products.values()
         ],
+        draft_seconds=DRAFT_SECONDS if billing_url else 0.0,
+        webhook_url=billing_url,
+        webhook_secret=secret["webhook_secret"],
+        webhook_automatic=bool(billing_url),
     )
     erp = NetSuiteSimulator(
         latency_seconds=latency_seconds,
