@@ -45,7 +45,9 @@ class Mark:
         """A mark from its text; raises CursorExpired for a text that is none of ours."""
         try:
             file, line, offset, digest, whole = orjson.loads(cursor)
-            return cls(str(file), int(line), int(offset), str(digest), bool(whole))
+            if not isinstance(file, str) or line < 1 or offset < 0:
+                raise ValueError("no place")
+            return cls(file, int(line), int(offset), str(digest), bool(whole))
         except (orjson.JSONDecodeError, TypeError, ValueError):
             raise CursorExpired("this is no place in the files of a drop") from None
 

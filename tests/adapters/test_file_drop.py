@@ -291,7 +291,10 @@ async def test_an_event_whose_body_is_no_row_is_malformed(folder: Path) -> None:
         await told.source.read(event.model_copy(update={"subject": "INV-2"}))
 
 
-@pytest.mark.parametrize("cursor", ["", "[]", "{}", '["a"]', "[1,2,3,4]", '["a","b",0,"",true]'])
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "[]", "{}", '["a"]', "[1,2,3,4]", '["a","b",0,"",true]', '["a",1,-1,"",true]'],
+)
 async def test_a_cursor_of_another_making_is_expired(folder: Path, cursor: str) -> None:
     """So that the gap is backfilled."""
     with pytest.raises(CursorExpired):
