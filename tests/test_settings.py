@@ -56,6 +56,27 @@ def test_the_example_file_loads() -> None:
     assert settings.webhooks.sources["salesforce"].connection == "salesforce"
 
 
+DROP = """
+[drops.legacy]
+folder = "/srv/drops/legacy"
+columns = { id = "INVOICE_NO" }
+"""
+
+
+def test_a_drop_is_a_source_under_its_own_name(tmp_path: Path) -> None:
+    """Beside the connections, in the same environment."""
+    file = tmp_path / "tieline.toml"
+    file.write_text(STRIPE + DROP)
+
+    drop = load_settings(file).drops["legacy"]
+
+    assert (drop.name, drop.columns) == ("legacy", {"id": "INVOICE_NO"})
+    taken = refusal(STRIPE + DROP.replace("legacy]", "stripe]"), tmp_path)
+    assert "drops.stripe: a connection has this name" in taken
+    mixed = refusal(STRIPE + DROP + 'environment = "live"\n', tmp_path)
+    assert "live and test connections are mixed" in mixed
+
+
 def keys_of(model: type[BaseModel]) -> set[str]:
     """The names of all settings below a model."""
     found = set(model.model_fields)

@@ -4,6 +4,7 @@ Secrets are never in settings, only where they are: `env:NAME` or `file:PATH`.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,6 +18,7 @@ from pydantic_settings import (
 )
 
 from canonical.connections import Connection, Environment, Polling, Role
+from canonical.drops import Drop
 
 DEFAULT_FILE = Path("tieline.toml")
 FILE_VARIABLE = "TIELINE_CONFIG"
@@ -117,12 +119,13 @@ class Settings(BaseSettings):
     ledger_url: str = Field(default="sqlite:///.tieline/ledger.db", repr=False)
     catalogue: Path | None = None
     connections: dict[Name, Connection] = {}
+    drops: dict[Name, Drop] = Field(default={}, max_length=SOURCES_MAX)
     webhooks: Webhooks = Webhooks()
     worker: Worker = Worker()
     payload_keys: Annotated[list[KeyReference], AfterValidator(_unique_ids)] = []
     log: Log = Log()
 
-    @field_validator("connections", mode="before")
+    @field_validator("connections", "drops", mode="before")
     @classmethod
     def _named(cls, tables: Any) -> Any:
         if not isinstance(tables, dict):
@@ -140,6 +143,13 @@ class Settings(BaseSettings):
         _check_environments(list(connections.values()))
         _check_routes(list(connections.values()))
         return connections
+
+    @model_rule(mode="after")
+    def _drops_fit(self) -> Self:
+        for name in self.drops.keys() & self.connections.keys():
+            raise ValueError(f"drops.{name}: a connection has this name; each source has its own")
+        _check_environments([*self.connections.values(), *self.drops.values()])
+        return self
 
     @model_rule(mode="after")
     def _sources_have_a_connection(self) -> Self:
@@ -192,8 +202,8 @@ def _check_connection(name: str, connection: Connection) -> None:
             raise ValueError(f"secrets.{key} of {name!r} is not a reference env:NAME or file:PATH")
 
 
-def _check_environments(connections: list[Connection]) -> None:
-    if len({connection.environment for connection in connections}) > 1:
+def _check_environments(sources: Sequence[Connection | Drop]) -> None:
+    if len({source.environment for source in sources}) > 1:
         raise ValueError("live and test connections are mixed")
 
 
