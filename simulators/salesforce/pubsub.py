@@ -26,12 +26,13 @@ TopicRequest, TopicInfo = message("TopicRequest"), message("TopicInfo")
 
 @dataclass
 class StreamFaults:
-    """What goes wrong on streams: every event twice, a break after so many events (once), or
-    nothing sent at all."""
+    """What goes wrong on streams: every event twice, a break after so many events (once), nothing
+    sent at all, or no right to subscribe."""
 
     duplicate: bool = False
     drop_after: int | None = None
     silent: bool = False
+    forbidden: bool = False
 
 
 class PubSubServer:
@@ -70,7 +71,8 @@ class PubSubServer:
             await _refuse(context, grpc.StatusCode.NOT_FOUND, "topic.not.found")
         return TopicInfo(
             topic_name=request.topic_name, tenant_guid=self.org.organization_id,
-            can_publish=request.topic_name.startswith("/event/"), can_subscribe=True,
+            can_publish=request.topic_name.startswith("/event/"),
+            can_subscribe=not self.faults.forbidden,
             schema_id=schema_id(request.topic_name), rpc_id=_rpc_id(),
         )  # fmt: skip
 
@@ -87,8 +89,9 @@ class PubSubServer:
 
     async def subscribe(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """The events of a topic, never more than were asked for."""
-        await self._admit(context)
+        # Read first: a client whose write meets the end of the stream never sees the reason.
         first = await anext(requests)
+        await self._admit(context)
         await self._check(first, context)
         try:
             place = self.org.bus.start(first.topic_name, first.replay_preset, first.replay_id)

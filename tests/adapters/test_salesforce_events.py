@@ -9,6 +9,7 @@ import pytest
 from adapters.registry import connect_events
 from adapters.salesforce.events import SalesforceEvents
 from adapters.salesforce.place import OVERLAP
+from adapters.salesforce.pubsub import SalesforcePubSub
 from canonical.connections import Connection
 from canonical.errors import CursorExpired, Malformed, Misconfigured, NotFound
 from canonical.facts import Kind, OpportunityFacts
@@ -63,6 +64,20 @@ class TestSalesforceEvents(EventsContract):
         assert isinstance(source, SalesforceEvents)
         assert source.streams() == [STREAM]
         await source.aclose()
+
+    @pytest.mark.parametrize("source", [SalesforceEvents, SalesforcePubSub])
+    async def test_a_production_org_is_no_test_connection(
+        self, source: type[SalesforceEvents] | type[SalesforcePubSub]
+    ) -> None:
+        """What would be told there is live."""
+        connection = Connection(
+            name="main", role="crm", vendor="salesforce",
+            base_url="https://acme.my.salesforce.com", environment="test",
+            secrets={"client_secret": "env:SF_SECRET"}, options={"consumer_key": CONSUMER_KEY},
+        )  # fmt: skip
+
+        with pytest.raises(Misconfigured):
+            source.from_connection(connection)
 
     async def test_a_poll_tells_under_the_id_and_version_of_the_signed_callout(
         self, events: EventsPort, simulator: Any

@@ -330,6 +330,18 @@ async def test_an_unknown_topic_is_misconfigured(
     assert error.about == "/event/Order_Lost__e"
 
 
+async def test_a_topic_that_the_user_may_not_subscribe_to_is_unauthorized(
+    org: SalesforceSimulator, server: PubSubServer, connection: Connection
+) -> None:
+    """Its permission set is missing; a new token is not asked for."""
+    server.faults.forbidden = True
+
+    error = await refused(connection)
+
+    assert isinstance(error, Unauthorized)
+    assert len(org.tokens.valid_until) == 1
+
+
 async def test_a_request_that_the_bus_does_not_take_is_malformed(
     org: SalesforceSimulator, connection: Connection
 ) -> None:

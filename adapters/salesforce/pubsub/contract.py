@@ -21,6 +21,11 @@ EARLIEST, CUSTOM = _PRESETS["EARLIEST"], _PRESETS["CUSTOM"]
 
 # name -> fields in the order of their numbers, from 1; `*` marks a list.
 _MESSAGES: dict[str, list[tuple[str, str]]] = {
+    "TopicRequest": [("topic_name", "string")],
+    "TopicInfo": [
+        ("topic_name", "string"), ("tenant_guid", "string"), ("can_publish", "bool"),
+        ("can_subscribe", "bool"), ("schema_id", "string"), ("rpc_id", "string"),
+    ],
     "SchemaRequest": [("schema_id", "string")],
     "SchemaInfo": [("schema_json", "string"), ("schema_id", "string"), ("rpc_id", "string")],
     "EventHeader": [("key", "string"), ("value", "bytes")],
@@ -78,3 +83,5 @@ FetchRequest = _message("FetchRequest")
 FetchResponse = _message("FetchResponse")
 SchemaRequest = _message("SchemaRequest")
 SchemaInfo = _message("SchemaInfo")
+TopicRequest = _message("TopicRequest")
+TopicInfo = _message("TopicInfo")

@@ -18,6 +18,8 @@ from adapters.salesforce.pubsub.contract import (
     FetchResponse,
     SchemaInfo,
     SchemaRequest,
+    TopicInfo,
+    TopicRequest,
 )
 from adapters.salesforce.pubsub.errors import ERROR_CODE_TRAILER, judged
 from canonical.errors import TielineError, Unavailable
@@ -65,6 +67,24 @@ class Wire:
             f"{SERVICE}/GetSchema", SchemaRequest.SerializeToString, SchemaInfo.FromString
         )
 
+        self._get_topic: Any = self._channel.unary_unary(
+            f"{SERVICE}/GetTopic", TopicRequest.SerializeToString, TopicInfo.FromString
+        )
+
+    async def admit(self, topic: str, proof: Proof) -> None:
+        """Make sure that we may subscribe to a topic; raises Unauthorized or Misconfigured.
+
+        Asked apart, since a stream that is refused before our first request has gone out is told by
+        gRPC as an internal error, without the reason.
+        """
+        request = TopicRequest(topic_name=topic)
+        try:
+            answer = await self._get_topic(request, metadata=proof, timeout=self._timeout_seconds)
+        except grpc.aio.AioRpcError as error:
+            raise _judged(error, topic) from None
+        if not answer.can_subscribe:
+            raise judged("PERMISSION_DENIED", "", topic)
+
     async def schema(self, schema_id: str, proof: Proof) -> str:
         """An Avro schema as JSON."""
         request = SchemaRequest(schema_id=schema_id)
@@ -82,6 +102,7 @@ class Wire:
         The next `at_once` events are only asked for when those before have been taken. Raises
         Unavailable when nothing is heard for `silence_seconds`.
         """
+        await self.admit(topic, proof)
         call = self._subscribe(metadata=proof)
         preset = CUSTOM if replay_id else EARLIEST
         wanted = FetchRequest(
