@@ -23,10 +23,21 @@ WINDOW_MAX = timedelta(days=1)
 
 
 class FeedActivities:
-    """What is asked of one connection as a source of events, on that connection's queue."""
+    """What is asked of one connection as a source of events, on that connection's queue.
 
-    def __init__(self, port: EventsPort, connection: str, polling: Polling, feeds: Feeds) -> None:
+    `refused` hands out what the source itself did not let in since it was last asked.
+    """
+
+    def __init__(
+        self,
+        port: EventsPort,
+        connection: str,
+        polling: Polling,
+        feeds: Feeds,
+        refused: Callable[[], Sequence[Refusal]] = lambda: (),
+    ) -> None:
         self._port = port
+        self._refused = refused
         self._connection = connection
         self._polling = polling
         self._feeds = feeds
@@ -44,6 +55,8 @@ class FeedActivities:
             except TielineError as error:
                 await self._feeds.failed(self._connection, stream, str(error))
                 raise
+        for refusal in self._refused():
+            await self._feeds.refuse(refusal)
         return polled
 
     @activity.defn(name="intake.count")

@@ -1,6 +1,6 @@
 """Which vendor's adapter plays which role, and how one is built from a connection."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
 from types import ModuleType
@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, cast
 from canonical.connections import Connection, Environment, Role
 from canonical.errors import Misconfigured
 from canonical.inbound import InboundEvent
-from canonical.ports import EventsPort, Port
+from canonical.ports import ChangePage, EventsPort, Port
 
 
 class Adapter(Port, Protocol):
@@ -51,6 +51,20 @@ class Webhooks(Protocol):
         ...
 
 
+class Listener(Protocol):
+    """An event bus that is heard; `topic` names the stream."""
+
+    topic: str
+
+    def listen(self, cursor: str | None) -> AsyncGenerator[ChangePage, None]:
+        """Pages for as long as the bus lives; raises Unavailable and CursorExpired."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
 VENDORS: dict[tuple[Role, str], str] = {
     (Role.CRM, "salesforce"): "adapters.salesforce:SalesforceCrm",
     (Role.BILLING, "stripe"): "adapters.stripe:StripeBilling",
@@ -67,6 +81,9 @@ EVENT_SOURCES: dict[str, str] = {
     "salesforce": "adapters.salesforce.events:SalesforceEvents",
     "netsuite": "adapters.netsuite.events:NetSuiteEvents",
 }
+
+# Whose event bus can be heard, by vendor.
+LISTENERS: dict[str, str] = {"salesforce": "adapters.salesforce.pubsub:SalesforcePubSub"}
 
 # How a vendor's messages are verified: a module with `verify` and `secret_problem`.
 WEBHOOKS: dict[str, str] = {
@@ -122,6 +139,20 @@ def connect_events(connection: Connection) -> EventsPort | None:
     module, _, name = place.partition(":")
     source: Any = getattr(import_module(module), name)
     return cast(EventsPort, source.from_connection(connection))
+
+
+def connect_listener(connection: Connection) -> Listener:
+    """The connection's event bus; raises Misconfigured when its vendor has none."""
+    place = LISTENERS.get(connection.vendor)
+    if place is None:
+        raise Misconfigured(
+            f"{connection.vendor} has no event bus that could be heard; poll it, or let it send "
+            "webhooks",
+            about=connection.name,
+        )
+    module, _, name = place.partition(":")
+    source: Any = getattr(import_module(module), name)
+    return cast(Listener, source.from_connection(connection))
 
 
 def webhooks_of(vendor: str) -> Webhooks | None:

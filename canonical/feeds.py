@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from canonical.facts import AnyFacts
-from canonical.inbound import InboundEvent, PendingEvent
+from canonical.inbound import InboundEvent, PendingEvent, Refusal
 from canonical.orders import Fact
 from canonical.ports.events import ChangePage
 
@@ -61,6 +61,10 @@ class Feeds(Protocol):
 
     async def store(self, events: Sequence[InboundEvent]) -> int:
         """Store events that no cursor follows from; how many were new."""
+        ...
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Note what was not let in."""
         ...
 
     async def failed(self, connection: str, stream: str, error: str) -> None:

@@ -8,12 +8,12 @@ from sqlalchemy import func, select, update
 from sqlmodel import Session
 
 from canonical.feeds import Count, Cursor
-from canonical.inbound import InboundEvent
+from canonical.inbound import InboundEvent, Refusal
 from canonical.ports.events import ChangePage
 from ledger import audit
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
-from ledger.inbox import PriorityOf, store
+from ledger.inbox import PriorityOf, refuse, store
 from ledger.models.inbox import inbox
 from ledger.models.intake import counts, cursors
 from ledger.upserts import Upsert
@@ -88,6 +88,10 @@ class Feeds:
     async def store(self, events: Sequence[InboundEvent]) -> int:
         """Store events that no cursor follows from (a backfill's); how many were new."""
         return await self._db.run(lambda s: _store(s, events, self._priority_of))
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Note what was not let in."""
+        await self._db.run(lambda s: refuse(s, refusal))
 
     async def failed(self, connection: str, stream: str, error: str) -> None:
         """The feed could not be read; our place stays."""

@@ -82,7 +82,7 @@ class Inbox:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; beyond 10,000 of one source and code they are only counted."""
-        await self._db.run(lambda s: _refuse(s, refusal))
+        await self._db.run(lambda s: refuse(s, refusal))
 
     async def pending(
         self,
@@ -217,7 +217,8 @@ def _claimed(
     return sorted(events, key=lambda event: (event.priority, event.id))
 
 
-def _refuse(session: Session, refusal: Refusal) -> None:
+def refuse(session: Session, refusal: Refusal) -> None:
+    """Keep a refusal, or only count it, within the caller's transaction."""
     count = {"source": refusal.source, "code": refusal.code, "total": 1, "last_at": refusal.at}
     if _COUNT_REFUSAL.run(session, count).scalar_one() <= REFUSALS_KEPT_MAX:
         session.connection().execute(_KEEP_REFUSAL, refusal.model_dump())

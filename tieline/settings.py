@@ -185,7 +185,8 @@ class Settings(BaseSettings):
     @property
     def polling(self) -> dict[str, Polling]:
         """How often each source of events is asked, by its name."""
-        return {name: connection.poll for name, connection in self.connections.items()}
+        connections = {name: one.poll for name, one in self.connections.items()}
+        return connections | {name: drop.poll for name, drop in self.drops.items()}
 
     def connections_of(self, role: Role) -> list[Connection]:
         """The connections of one role, in the order of the file."""

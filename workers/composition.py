@@ -8,8 +8,10 @@ from typing import Any
 
 from activities.desk import DeskActivities
 from activities.watch import WatchActivities
+from adapters.files import FileDrop
 from adapters.registry import Adapter, connect, connect_events
 from canonical.connections import Connection, Polling
+from canonical.inbound import Refusal
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
 from canonical.ports import EventsPort
@@ -67,6 +69,7 @@ class Composition:
             ),
             hints=Inbox(self.database),
             records=Records(self.database),
+            refused=lambda: _refused(self.sources[source]),
         )
 
     def desk_activities(self) -> list[Callable[..., Any]]:
@@ -118,6 +121,8 @@ async def composition(
             if source := connect_events(connection):
                 stack.push_async_callback(source.aclose)
                 sources[connection.name] = source
+        for drop in settings.drops.values():
+            sources[drop.name] = FileDrop(drop)
         yield Composition(
             settings=settings,
             database=database,
@@ -135,6 +140,23 @@ async def composition(
                 lambda: _expectations(catalogue.current()),
             ),
         )
+
+
+def _refused(source: EventsPort) -> list[Refusal]:
+    """Lines of files that were not let in; other sources refuse at their webhooks only."""
+    lines = source.drain_rejected() if isinstance(source, FileDrop) else []
+    return [
+        Refusal(
+            source=line.source,
+            reason=f"{line.file}, line {line.line}: {line.reason}",
+            code=line.code,
+            remote=line.file,
+            body_digest=line.body_digest,
+            body_bytes=line.body_bytes,
+            at=line.at,
+        )
+        for line in lines
+    ]
 
 
 def _expectations(catalogue: Catalogue) -> list[Expectation]:

@@ -14,6 +14,7 @@ from canonical.connections import Connection, Polling, Role
 from canonical.desk import Desk
 from canonical.effects import Effects
 from canonical.feeds import Feeds, Hints, Records
+from canonical.inbound import Refusal
 from canonical.ports import (
     BillingPort,
     CrmPort,
@@ -38,9 +39,10 @@ def event_activities(
     feeds: Feeds,
     hints: Hints,
     records: Records,
+    refused: Callable[[], Sequence[Refusal]],
 ) -> list[Callable[..., Any]]:
     """The activities of whatever tells what changed: a connection, or a folder of files."""
-    feed = FeedActivities(port, connection, polling, feeds)
+    feed = FeedActivities(port, connection, polling, feeds, refused)
     intake = IntakeActivities(port, connection, hints, records)
     return [feed.poll, feed.count, intake.take_in]
 

@@ -10,6 +10,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.failures import FailureInterceptor
 from canonical.connections import Connection, task_queue
+from canonical.drops import Drop
 from canonical.errors import Misconfigured
 from canonical.ids import PROCESS_QUEUE
 from tieline.settings import Settings
@@ -57,6 +58,8 @@ def workers_of(client: Client, house: Composition, served: list[Connection]) -> 
         )
         for connection in served
     ]
+    if not settings.worker.roles:
+        built += [_drop_worker(client, house, drop) for drop in settings.drops.values()]
     if settings.worker.workflows:
         built.append(
             Worker(
@@ -72,6 +75,17 @@ def workers_of(client: Client, house: Composition, served: list[Connection]) -> 
             )
         )
     return built
+
+
+def _drop_worker(client: Client, house: Composition, drop: Drop) -> Worker:
+    return Worker(
+        client,
+        task_queue=task_queue(drop.name),
+        activities=house.events_of(drop.name, drop.poll),
+        interceptors=[FailureInterceptor()],
+        activity_task_poller_behavior=ACTIVITY_POLLS,
+        graceful_shutdown_timeout=SHUTDOWN_GRACE,
+    )
 
 
 async def run_workers(

@@ -41,6 +41,10 @@ COMMANDS = {
         "webhooks",
         "Receive signed webhooks, store them and start processes until Ctrl-C.",
     ),
+    "listen": (
+        "listen",
+        "Hear what a connection's event bus tells (Salesforce's Pub/Sub API) until Ctrl-C.",
+    ),
     "doctor": (
         "doctor",
         "Check catalogue, ledger, Temporal, workers and each vendor; exit 1 if one check fails.",

@@ -1,0 +1,123 @@
+"""Listens to a connection's event bus: pages are stored with our place, gaps are bridged."""
+
+import asyncio
+import contextlib
+import logging
+from contextlib import AsyncExitStack, aclosing
+from datetime import UTC, datetime, timedelta
+
+from adapters.registry import Listener, connect_events, connect_listener
+from canonical.connections import Connection
+from canonical.errors import CursorExpired, Misconfigured, TielineError, Transient
+from canonical.inbound import BACKFILL_PRIORITY, Channel, InboundEvent
+from canonical.ports import ChangePage, EventsPort
+from governance.source import CatalogueSource
+from ledger.database import Database
+from ledger.feeds import Feeds
+from ledger.migrate import upgrade
+from tieline.settings import Settings
+
+BACKOFF_SECONDS_MIN = 1.0
+BACKOFF_SECONDS_MAX = 60.0
+STORED_AT_ONCE = 200
+# What the bus told just before the gap may not have been all of that moment.
+OVERLAP = timedelta(minutes=10)
+FIRST_GAP = timedelta(days=1)
+log = logging.getLogger(__name__)
+
+
+async def run_listener(
+    settings: Settings, name: str, stop: asyncio.Event, ready: asyncio.Event | None = None
+) -> None:
+    """Listen to the bus of a connection until `stop`; what is being stored is finished.
+
+    Raises Misconfigured for a connection without a bus, or without the extra it needs.
+    """
+    connection = settings.connections.get(name)
+    if connection is None:
+        raise Misconfigured(f"there is no connection {name}", about=name)
+    async with AsyncExitStack() as stack:
+        upgrade(settings.ledger_url)
+        database = Database.open(settings.ledger_url)
+        stack.push_async_callback(database.close)
+        catalogue = CatalogueSource(settings.catalogue)
+        feeds = Feeds(
+            database, priority_of=lambda kind: catalogue.current().events.priority_of(kind)
+        )
+        bus, records = connect_listener(connection), connect_events(connection)
+        stack.push_async_callback(bus.aclose)
+        if records is None:
+            raise Misconfigured(f"{name} cannot be read to fill a gap", about=name)
+        stack.push_async_callback(records.aclose)
+        ear = _Ear(connection, bus, records, feeds)
+        listening = asyncio.create_task(ear.listen_on())
+        stopping = asyncio.create_task(stop.wait())
+        if ready is not None:
+            ready.set()
+        await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+
+
+class _Ear:
+    def __init__(
+        self, connection: Connection, bus: Listener, records: EventsPort, feeds: Feeds
+    ) -> None:
+        self._name = connection.name
+        self._bus = bus
+        self._records = records
+        self._feeds = feeds
+        self._failures = 0
+
+    async def listen_on(self) -> None:
+        """Listen again whenever the bus breaks off, and bridge what it has lost."""
+        resume: str | None = None
+        while True:
+            try:
+                await self._listen(resume)
+            except CursorExpired as error:
+                resume = await self._bridged(error)
+            except Transient as error:
+                await self._wait(error)
+                resume = None
+
+    async def _listen(self, resume: str | None) -> None:
+        place = await self._feeds.cursor(self._name, self._bus.topic)
+        cursor = resume if resume is not None else (place.cursor or None) if place else None
+        async with aclosing(self._bus.listen(cursor)) as pages:
+            async for page in pages:
+                new = await asyncio.shield(self._feeds.keep(self._name, self._bus.topic, page))
+                self._failures = 0
+                if new:
+                    log.info("%s told %d new changes", self._name, new)
+
+    async def _wait(self, error: TielineError) -> None:
+        self._failures += 1
+        seconds = min(BACKOFF_SECONDS_MIN * 2.0 ** (self._failures - 1), BACKOFF_SECONDS_MAX)
+        log.warning("%s is not heard, again in %.0f s: %s", self._name, seconds, error)
+        await self._feeds.failed(self._name, self._bus.topic, str(error))
+        await asyncio.sleep(seconds)
+
+    async def _bridged(self, error: CursorExpired) -> str | None:
+        """Fill the gap from the records; the cursor behind the loss, if the bus says it."""
+        now = datetime.now(UTC)
+        place = await self._feeds.cursor(self._name, self._bus.topic)
+        since = place.read_up_to - OVERLAP if place else now - FIRST_GAP
+        log.warning("%s has lost our place; reading what changed since %s", self._name, since)
+        resume: str | None = error.details.get("resume")
+        forgotten = ChangePage(events=[], cursor=resume or "", read_up_to=now)
+        if place is not None:
+            await self._feeds.expired(self._name, self._bus.topic, since)
+        [stream, *_] = self._records.streams()
+        chunk: list[InboundEvent] = []
+        async for event in self._records.backfill(stream, since, now):
+            late = {"channel": Channel.BACKFILL, "priority": BACKFILL_PRIORITY}
+            chunk.append(event.model_copy(update=late))
+            if len(chunk) == STORED_AT_ONCE:
+                await self._feeds.store(chunk)
+                chunk = []
+        await self._feeds.store(chunk)
+        await self._feeds.keep(self._name, self._bus.topic, forgotten)
+        return resume
