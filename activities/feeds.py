@@ -1,5 +1,6 @@
 """Change feeds of one connection: what changed is stored with our place, gaps are filled (R55)."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -7,7 +8,7 @@ from temporalio import activity
 from canonical.connections import Polling
 from canonical.errors import CursorExpired, TielineError
 from canonical.feeds import Cursor, Feeds
-from canonical.inbound import BACKFILL_PRIORITY, Channel, InboundEvent
+from canonical.inbound import BACKFILL_PRIORITY, Channel, InboundEvent, Refusal
 from canonical.intake import ConnectionRef, Counted, Polled
 from canonical.ports.events import ChangePage, EventsPort
 
