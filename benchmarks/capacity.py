@@ -16,7 +16,7 @@ from canonical.visibility import STAGE
 OUTAGE_SECONDS = 1800
 DOWN = ("stripe", "netsuite", "zendesk")
 STARTS_IN_FLIGHT = 30
-PATIENCE_SECONDS = 240.0
+PATIENCE_SECONDS = 600.0
 POLL_SECONDS = 1.0
 RUNNING = "WorkflowType = 'quote-to-cash' AND ExecutionStatus = 'Running'"
 WAITING = f"{RUNNING} AND {STAGE} = 'fulfilling'"

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.capacity import open_orders
-from benchmarks.critical_path import critical_path_ms
+from benchmarks.critical_path import chain_seconds
 from benchmarks.deals import write_export
 from benchmarks.intake import stored_per_second, stored_per_second_without_temporal
 from benchmarks.load import Variant, naive_variant, tieline_variant
@@ -72,7 +72,7 @@ class Phases:
 async def measure(options: argparse.Namespace, folder: Path, phases: Phases) -> Measured:
     """Run everything in this folder."""
     needed = 2 * (WARM_UP + COUNTED + ROUNDS * (options.alone + options.orders))
-    ids = write_export(folder / "export", needed + CHAINS + options.open)
+    ids = write_export(folder / "export", needed + ROUNDS * CHAINS + options.open)
     deals = Deals(ids)
     progress("start")
     async with standing(folder / "house", folder / "export", LATENCY_MS) as stand:
@@ -81,10 +81,10 @@ async def measure(options: argparse.Namespace, folder: Path, phases: Phases) -> 
         for variant in variants:
             await variant.run(deals.take(WARM_UP), WARM_UP)
         for number in range(ROUNDS):
-            await phases.run(f"round {number + 1} of {ROUNDS}", _round(variants, deals, options))
+            await phases.run(
+                f"round {number + 1} of {ROUNDS}", _round(stand, found, deals, options)
+            )
         await phases.run("what an order takes", _count(stand, variants, deals))
-        chains = critical_path_ms(stand.house.settings, deals.take(CHAINS))
-        found.chain = await phases.run("the chain of calls alone", chains)
         opening = open_orders(stand, variants[0], deals.take(options.open))
         found.capacity = await phases.run(f"{options.open} orders open", opening)
         await _intake(stand, folder, options.events, phases, found)
@@ -96,11 +96,11 @@ def progress(step: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {step}", file=sys.stderr, flush=True)
 
 
-async def _round(
-    variants: tuple[Variant, Variant], deals: Deals, options: argparse.Namespace
-) -> None:
+async def _round(stand: Stand, found: Measured, deals: Deals, options: argparse.Namespace) -> None:
+    variants = (found.tieline, found.naive)
     for variant in variants:
         variant.alone.add(await variant.run(deals.take(options.alone), 1))
+    found.chain.latencies += await chain_seconds(stand.house.settings, deals.take(CHAINS))
     for variant in variants:
         variant.loaded.add(await variant.run(deals.take(options.orders), options.in_flight))
 

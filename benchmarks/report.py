@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.capacity import Capacity
-from benchmarks.load import Variant
+from benchmarks.critical_path import CALLS
+from benchmarks.load import Run, Variant
 
 ALONE_RATIO_MAX = 1.8
 EVENTS_MAX = 70
@@ -36,7 +37,7 @@ class Measured:
     tieline: Variant
     naive: Variant
     in_flight: int
-    chain: tuple[int, float] | None = None
+    chain: Run = field(default_factory=Run)
     capacity: Capacity | None = None
     stored_without_temporal: float | None = None
     stored_with_temporal: float | None = None
@@ -86,11 +87,10 @@ def show(rows: Sequence[Row], title: str, *, as_json: bool) -> None:
 
 
 def _chain(found: Measured) -> list[Row]:
-    calls, alone_ms = found.chain or (0, None)
-    latency = found.tieline.alone.percentile_ms(50)
-    ratio = latency / alone_ms if latency and alone_ms else None
+    latency, chain = found.tieline.alone.percentile_ms(50), found.chain.percentile_ms(50)
+    ratio = latency / chain if latency and chain else None
     return [
-        Row(f"longest chain of calls{f' ({calls})' if calls else ''}, ms", alone_ms),
+        Row(f"longest chain of calls ({CALLS}), ms", chain),
         _at_most("latency alone / longest chain", ratio, None, ALONE_RATIO_MAX),
     ]
 
