@@ -13,12 +13,17 @@ from tieline.children import child, tieline_command
 from tieline.devserver import LOOPBACK, free_port
 
 CONNECTIONS = 16
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
+RESEND_SECONDS = 0.5
 WARM_UP = 200
 
 
 async def stored_per_second(url: str, secret: str, events: int) -> float:
-    """Post so many different events over 16 connections; raises RuntimeError for any not stored."""
+    """Post so many different events over 16 connections until each is stored.
+
+    Raises RuntimeError for one that is refused, TimeoutError when it takes more than two minutes.
+    """
     await _post_all(url, _messages(url, secret, WARM_UP, "warm"))
     messages = _messages(url, secret, events, "full")
     began = time.perf_counter()
@@ -70,18 +75,29 @@ def _messages(url: str, secret: str, events: int, kind: str) -> list[bytes]:
 
 async def _post_all(url: str, messages: list[bytes]) -> None:
     waiting = messages[::-1]
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as senders:
+        for _ in range(CONNECTIONS):
+            senders.create_task(_sender(url, waiting))
 
-    async def connection() -> None:
-        where = urlsplit(url)
-        reader, writer = await asyncio.open_connection(where.hostname, where.port)
-        while waiting:
-            writer.write(waiting.pop())
+
+async def _sender(url: str, waiting: list[bytes]) -> None:
+    """Post what waits over one connection; what was not stored is sent again, as the CRM would."""
+    where = urlsplit(url)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    while waiting:
+        message = waiting.pop()
+        writer.write(message)
+        try:
             status = await _answer(reader)
-            if status != 202:
-                raise RuntimeError(f"a callout was answered {status}")
-        writer.close()
-
-    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+        except (OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection(where.hostname, where.port)
+            status = 503
+        if status == 503:
+            waiting.append(message)
+            await asyncio.sleep(RESEND_SECONDS)
+        elif status != 202:
+            raise RuntimeError(f"a callout was answered {status}")
+    writer.close()
 
 
 async def _answer(reader: asyncio.StreamReader) -> int:

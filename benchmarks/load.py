@@ -41,10 +41,20 @@ class Run:
         """How many there were."""
         return len(self.latencies)
 
-    def percentile_ms(self, percent: int) -> float:
+    @property
+    def per_second(self) -> float | None:
+        """How many a second; None without any, as in the other figures."""
+        return self.orders / self.seconds if self.orders else None
+
+    @property
+    def cpu_ms(self) -> float | None:
+        """The worker's processor time for one of them."""
+        return 1000 * self.cpu_seconds / self.orders if self.orders else None
+
+    def percentile_ms(self, percent: int) -> float | None:
         """The latency that so many percent of the orders did not exceed."""
         if self.orders < 2:
-            return 1000 * sum(self.latencies)
+            return 1000 * self.latencies[0] if self.latencies else None
         return 1000 * quantiles(self.latencies, n=100, method="inclusive")[percent - 1]
 
 
@@ -57,11 +67,11 @@ class Variant:
     worker: psutil.Process
     alone: Run = field(default_factory=Run)
     loaded: Run = field(default_factory=Run)
-    peak_mb: float = 0.0
-    events: float = 0.0
-    history_bytes: float = 0.0
+    peak_mb: float | None = None
+    events: float | None = None
+    history_bytes: float | None = None
     actions: float | None = None
-    http_calls: float = 0.0
+    http_calls: float | None = None
 
     async def run(self, orders: Sequence[str], in_flight: int) -> Run:
         """Fulfil the orders, so many at a time."""

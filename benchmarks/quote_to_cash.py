@@ -11,14 +11,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.capacity import open_orders
-from benchmarks.critical_path import critical_path_ms
+from benchmarks.critical_path import chain_seconds
 from benchmarks.deals import write_export
 from benchmarks.intake import stored_per_second, stored_per_second_without_temporal
 from benchmarks.load import Variant, naive_variant, tieline_variant
@@ -37,6 +37,7 @@ examples:
   uv run python benchmarks/quote_to_cash.py --orders 400 --in-flight 50
   uv run python benchmarks/quote_to_cash.py --json > quote_to_cash.json
 """
+T = TypeVar("T")
 
 
 class Deals:
@@ -51,31 +52,43 @@ class Deals:
         return taken
 
 
-async def measure(options: argparse.Namespace, folder: Path) -> Measured:
+class Phases:
+    """Runs one phase after another; what a phase that fails would have found is left out."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    async def run(self, name: str, phase: Awaitable[T]) -> T | None:
+        """What the phase found; None when it failed, which is told beside the figures."""
+        progress(name)
+        try:
+            return await phase
+        except Exception as error:
+            self.failed.append(name)
+            progress(f"{name} failed: {type(error).__name__}: {error}")
+            return None
+
+
+async def measure(options: argparse.Namespace, folder: Path, phases: Phases) -> Measured:
     """Run everything in this folder."""
     needed = 2 * (WARM_UP + COUNTED + ROUNDS * (options.alone + options.orders))
-    ids = write_export(folder / "export", needed + CHAINS + options.open)
+    ids = write_export(folder / "export", needed + ROUNDS * CHAINS + options.open)
     deals = Deals(ids)
     progress("start")
     async with standing(folder / "house", folder / "export", LATENCY_MS) as stand:
         variants = (tieline_variant(stand), naive_variant(stand))
+        found = Measured(*variants, options.in_flight)
         for variant in variants:
             await variant.run(deals.take(WARM_UP), WARM_UP)
         for number in range(ROUNDS):
-            progress(f"round {number + 1} of {ROUNDS}")
-            await _round(variants, deals, options)
-        progress("what an order takes, and the chain of calls alone")
-        for variant in variants:
-            await variant.count(stand, deals.take(COUNTED))
-        calls, chain_ms = await critical_path_ms(stand.house.settings, deals.take(CHAINS))
-        for variant in variants:
-            variant.peak_mb = peak_mb(variant.worker)
-        progress(f"{options.open} orders open")
-        capacity = await open_orders(stand, variants[0], deals.take(options.open))
-        progress(f"{options.events} webhooks, twice")
-        await stop(stand.house.children["worker"])
-        without, reachable = await _intake(stand, folder, options.events)
-        return Measured(*variants, calls, chain_ms, capacity, without, reachable, options.in_flight)
+            await phases.run(
+                f"round {number + 1} of {ROUNDS}", _round(stand, found, deals, options)
+            )
+        await phases.run("what an order takes", _count(stand, variants, deals))
+        opening = open_orders(stand, variants[0], deals.take(options.open))
+        found.capacity = await phases.run(f"{options.open} orders open", opening)
+        await _intake(stand, folder, options.events, phases, found)
+        return found
 
 
 def progress(step: str) -> None:
@@ -83,22 +96,33 @@ def progress(step: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {step}", file=sys.stderr, flush=True)
 
 
-async def _round(
-    variants: tuple[Variant, Variant], deals: Deals, options: argparse.Namespace
-) -> None:
+async def _round(stand: Stand, found: Measured, deals: Deals, options: argparse.Namespace) -> None:
+    variants = (found.tieline, found.naive)
     for variant in variants:
         variant.alone.add(await variant.run(deals.take(options.alone), 1))
+    found.chain.latencies += await chain_seconds(stand.house.settings, deals.take(CHAINS))
     for variant in variants:
         variant.loaded.add(await variant.run(deals.take(options.orders), options.in_flight))
 
 
-async def _intake(stand: Stand, folder: Path, events: int) -> tuple[float, float]:
+async def _count(stand: Stand, variants: tuple[Variant, Variant], deals: Deals) -> None:
+    for variant in variants:
+        variant.peak_mb = peak_mb(variant.worker)
+        await variant.count(stand, deals.take(COUNTED))
+
+
+async def _intake(stand: Stand, folder: Path, events: int, phases: Phases, found: Measured) -> None:
     house = stand.house
+    await stop(house.children["worker"])
     secret = (house.config.parent / "credentials" / "webhook-secret").read_text()
-    without = await stored_per_second_without_temporal(
-        house.config, folder / "intake", secret, events
+    found.stored_without_temporal = await phases.run(
+        f"{events} webhooks, Temporal down",
+        stored_per_second_without_temporal(house.config, folder / "intake", secret, events),
     )
-    return without, await stored_per_second(house.webhooks_url, secret, events)
+    found.stored_with_temporal = await phases.run(
+        f"{events} webhooks, starting processes",
+        stored_per_second(house.webhooks_url, secret, events),
+    )
 
 
 async def _stoppable(measuring: Coroutine[Any, Any, Measured]) -> Measured:
@@ -125,9 +149,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Measure and print."""
-    options = arguments()
+    options, phases = arguments(), Phases()
     with tempfile.TemporaryDirectory(prefix="tieline-bench-") as folder:
-        found = asyncio.run(_stoppable(measure(options, Path(folder))))
+        found = asyncio.run(_stoppable(measure(options, Path(folder), phases)))
     title = (
         f"Quote-to-cash of a new customer: {2 * options.orders} orders a variant, "
         f"{options.in_flight} in flight, {LATENCY_MS} ms a vendor call"
@@ -135,7 +159,7 @@ def main() -> None:
     show(rows_of(found), title, as_json=options.json)
     sys.stdout.flush()
     # Temporal's client may crash in its native threads while Python shuts down.
-    os._exit(0)
+    os._exit(1 if phases.failed else 0)
 
 
 if __name__ == "__main__":

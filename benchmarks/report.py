@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.capacity import Capacity
-from benchmarks.load import Variant
+from benchmarks.critical_path import CALLS
+from benchmarks.load import Run, Variant
 
 ALONE_RATIO_MAX = 1.8
 EVENTS_MAX = 70
@@ -29,36 +30,34 @@ class Row:
     met: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Measured:
-    """Everything that one run of the benchmark found."""
+    """What one run of the benchmark found; None, or nothing, for a phase that failed."""
 
     tieline: Variant
     naive: Variant
-    path_calls: int
-    path_ms: float
-    capacity: Capacity
-    stored_without_temporal: float
-    stored_with_temporal: float
     in_flight: int
+    chain: Run = field(default_factory=Run)
+    capacity: Capacity | None = None
+    stored_without_temporal: float | None = None
+    stored_with_temporal: float | None = None
 
 
 def rows_of(found: Measured) -> list[Row]:
     """The table's rows."""
     ours, theirs = found.tieline, found.naive
     at = f"{found.in_flight} in flight"
-    ratio = ours.alone.percentile_ms(50) / found.path_ms
     loads = (("alone", ours.alone, theirs.alone), (at, ours.loaded, theirs.loaded))
+    rates = ours.loaded.per_second, theirs.loaded.per_second
     return [
-        _at_least(f"orders/s, {at}", _rate(ours), _rate(theirs), "as many", _rate(theirs)),
+        _at_least(f"orders/s, {at}", *rates, "as many", rates[1]),
         *(
             Row(f"latency p{p} ms, {load}", a.percentile_ms(p), b.percentile_ms(p))
             for load, a, b in loads
             for p in (50, 99)
         ),
-        Row(f"longest chain of calls ({found.path_calls}), ms", found.path_ms),
-        _at_most("latency alone / longest chain", ratio, None, ALONE_RATIO_MAX),
-        Row(f"worker CPU ms/order, {at}", _cpu_ms(ours), _cpu_ms(theirs)),
+        *_chain(found),
+        Row(f"worker CPU ms/order, {at}", ours.loaded.cpu_ms, theirs.loaded.cpu_ms),
         Row("worker memory peak MB", ours.peak_mb, theirs.peak_mb),
         _memory(found.capacity),
         _at_most("history events/order", ours.events, theirs.events, EVENTS_MAX),
@@ -67,15 +66,9 @@ def rows_of(found: Measured) -> list[Row]:
         ),
         _at_most("Temporal actions/order", ours.actions, theirs.actions, ACTIONS_MAX),
         Row("HTTP calls/order", ours.http_calls, theirs.http_calls),
-        _at_least(
-            "webhooks stored/s, Temporal down", found.stored_without_temporal, None,
-            f">= {STORED_PER_SECOND_MIN}", STORED_PER_SECOND_MIN,
-        ),
-        _at_least(
-            "webhooks stored/s, starting processes", found.stored_with_temporal, None,
-            f">= {STORED_PER_SECOND_MIN}", STORED_PER_SECOND_MIN,
-        ),
-    ]  # fmt: skip
+        _stored("Temporal down", found.stored_without_temporal),
+        _stored("starting processes", found.stored_with_temporal),
+    ]
 
 
 def show(rows: Sequence[Row], title: str, *, as_json: bool) -> None:
@@ -93,19 +86,28 @@ def show(rows: Sequence[Row], title: str, *, as_json: bool) -> None:
     Console(width=110).print(table)
 
 
-def _rate(variant: Variant) -> float:
-    return variant.loaded.orders / variant.loaded.seconds
+def _chain(found: Measured) -> list[Row]:
+    latency, chain = found.tieline.alone.percentile_ms(50), found.chain.percentile_ms(50)
+    ratio = latency / chain if latency and chain else None
+    return [
+        Row(f"longest chain of calls ({CALLS}), ms", chain),
+        _at_most("latency alone / longest chain", ratio, None, ALONE_RATIO_MAX),
+    ]
 
 
-def _cpu_ms(variant: Variant) -> float:
-    return 1000 * variant.loaded.cpu_seconds / variant.loaded.orders
-
-
-def _memory(found: Capacity) -> Row:
+def _memory(found: Capacity | None) -> Row:
+    goal = f"<= {WORKER_MB_MAX}"
+    if found is None:
+        return Row("worker memory peak MB, orders open", None, None, goal)
     # Less memory for fewer orders than were asked for would prove nothing.
     met = found.worker_peak_mb <= WORKER_MB_MAX if found.orders >= found.wanted else None
     figure = f"worker memory peak MB, {found.orders} orders open"
-    return Row(figure, found.worker_peak_mb, None, f"<= {WORKER_MB_MAX}", met)
+    return Row(figure, found.worker_peak_mb, None, goal, met)
+
+
+def _stored(when: str, per_second: float | None) -> Row:
+    least = STORED_PER_SECOND_MIN
+    return _at_least(f"webhooks stored/s, {when}", per_second, None, f">= {least}", least)
 
 
 def _at_most(figure: str, ours: float | None, theirs: float | None, most: float) -> Row:
@@ -113,8 +115,11 @@ def _at_most(figure: str, ours: float | None, theirs: float | None, most: float)
     return Row(figure, ours, theirs, f"<= {most:g}", met)
 
 
-def _at_least(figure: str, ours: float, theirs: float | None, goal: str, least: float) -> Row:
-    return Row(figure, ours, theirs, goal, ours >= least)
+def _at_least(
+    figure: str, ours: float | None, theirs: float | None, goal: str, least: float | None
+) -> Row:
+    met = None if ours is None or least is None else ours >= least
+    return Row(figure, ours, theirs, goal, met)
 
 
 def _number(value: float | None) -> str:

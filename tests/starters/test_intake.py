@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from ledger.migrate import upgrade
 from starters.webhooks.app import webhook_app
 from starters.webhooks.dispatch import Dispatcher
 from starters.webhooks.handover import NudgeTaker, StartQuoteToCash
-from starters.webhooks.serve import serve_webhooks
+from starters.webhooks.serve import listening, serve_webhooks
 from starters.webhooks.sources import Source, webhook_sources
 from tieline.devserver import dev_server, free_port
 from tieline.settings import Settings, Temporal, Webhooks, WebhookSource
@@ -152,6 +153,16 @@ async def test_a_port_that_is_taken_is_explained(inbox: Inbox, settings: Setting
     with pytest.raises(Misconfigured, match=f"cannot listen at 127.0.0.1:{port}"):
         await serve_webhooks(settings.model_copy(update={"webhooks": webhooks}), client, inbox)
     taken.close()
+
+
+def test_an_answer_does_not_wait_for_the_senders_acknowledgement() -> None:
+    """Nagle's algorithm is off for each connection that is taken."""
+    with listening("127.0.0.1", 0) as listener:
+        sender = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+
+    with sender, accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 def test_sources_know_their_connection_and_do_not_show_their_secrets(settings: Settings) -> None:
