@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from canonical.events import OutboxEvent
 from canonical.ports.stream import Delivery
+from ledger import audit
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
 from ledger.models.evidence import events
@@ -130,16 +131,15 @@ class SqlRelay:
 
     async def settle(self, attempted: Sequence[Attempted]) -> None:
         """Note how later attempts went."""
-        await self._db.run(lambda s: self._settle(s, attempted))
+        if attempted:
+            await self._db.run(lambda s: self._settle(s, attempted))
 
     async def failing(self, error: str) -> None:
         """Say what holds the target up; the first time counts for since when."""
         values = {"error": error[:ERROR_CHARACTERS_MAX]}
         since = {"failing_since": func.coalesce(relays.c.failing_since, self.clock())}
         await self._db.run(
-            lambda s: s.connection().execute(
-                _CHANGE.values(values | since), {"of_name": self.name}
-            )
+            lambda s: s.connection().execute(_CHANGE.values(values | since), {"of_name": self.name})
         )
 
     async def stop(self, error: str) -> None:
@@ -174,6 +174,8 @@ class SqlRelay:
         for one in attempted:
             keys = {"of_name": self.name, "of_position": one.event.position}
             session.connection().execute(_SETTLE, keys | _outcome(one, self.clock()))
+        if any(one.how.delivered for one in attempted):
+            self._change(session, {"error": "", "failing_since": None})
 
     def _change(self, session: Session, values: dict[str, Any]) -> None:
         session.connection().execute(_CHANGE, {"of_name": self.name} | values)
@@ -200,7 +202,34 @@ def _outcome(one: Attempted, now: datetime) -> dict[str, Any]:
     }
 
 
-async def resume(db: Database, name: str) -> bool:
+async def note_replay(
+    db: Database, name: str, attempted: Attempted, *, clock: Clock = utc_now
+) -> None:
+    """What a person's replay of an event came to: a parked one is settled, a failed one parked."""
+
+    def work(session: Session) -> None:
+        now = clock()
+        if attempted.how.delivered:
+            keys = {"of_name": name, "of_position": attempted.event.position}
+            session.connection().execute(_SETTLE, keys | _outcome(attempted, now))
+        else:
+            park(session, name, [attempted], now)
+
+    await db.run(work)
+
+
+async def record_replay(
+    db: Database, name: str, actor: str, body: dict[str, Any], *, clock: Clock = utc_now
+) -> None:
+    """Keep in the audit that somebody replays events to a target, which ones and why."""
+    await db.run(
+        lambda s: audit.append(s, actor, "events.replayed", f"relay/{name}", body, clock())
+    )
+
+
+async def resume(
+    db: Database, name: str, actor: str, reason: str, *, clock: Clock = utc_now
+) -> bool:
     """Let a target that wanted no more have events again; False when it was not stopped."""
     statement = (
         update(relays)
@@ -208,4 +237,12 @@ async def resume(db: Database, name: str) -> bool:
         .values(stopped_at=None, error="", failing_since=None)
         .returning(relays.c.name)
     )
-    return await db.run(lambda s: s.connection().execute(statement).first() is not None)
+
+    def work(session: Session) -> bool:
+        if session.connection().execute(statement).first() is None:
+            return False
+        body = {"reason": reason}
+        audit.append(session, actor, "relay.resumed", f"relay/{name}", body, clock())
+        return True
+
+    return await db.run(work)

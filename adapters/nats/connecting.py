@@ -59,7 +59,7 @@ async def connected(place: StreamPlace) -> Client:
                 reconnect_time_wait=RECONNECT_WAIT_SECONDS,
             )
     except ssl.SSLError:
-        raise Misconfigured("NATS: the server's certificate does not verify", about="nats") from None
+        raise Misconfigured("NATS: the server's certificate is not trusted", about="nats") from None
     except (Error, OSError, TimeoutError) as error:
         raise explained(error, "connecting") from None
     except (ValueError, ImportError) as error:

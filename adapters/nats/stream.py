@@ -123,4 +123,4 @@ class JetStream:
             message = await js.get_msg(self.place.stream, seq=sequence, direct=True)
         except NotFoundError:
             return ""  # deleted, or aged out meanwhile
-        return (message.headers or {}).get(MESSAGE_ID, "")
+        return str((message.headers or {}).get(MESSAGE_ID, ""))

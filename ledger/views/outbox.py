@@ -14,6 +14,7 @@ from canonical.events import OutboxEvent
 from ledger.database import Database
 from ledger.models.effects import effects
 from ledger.models.evidence import events
+from ledger.models.inbox import inbox
 from ledger.models.relay import deliveries, relays
 from ledger.relay import DeliveryState
 
@@ -102,6 +103,18 @@ class CauseEffect(BaseModel):
     workflow_id: str
 
 
+class CauseInbound(BaseModel):
+    """The inbound event that made us look."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: int
+    source: str
+    event_id: str
+    type: str
+    received_at: datetime
+
+
 class EventDetail(BaseModel):
     """One event, what led to it (the nearest first), what it led to, and where it is held up."""
 
@@ -110,6 +123,7 @@ class EventDetail(BaseModel):
     event: OutboxEvent
     causes: list[OutboxEvent]
     effect: CauseEffect | None
+    inbound: CauseInbound | None
     consequences: list[OutboxEvent]
     deliveries: list[DeliveryLine]
     relayed_to: list[str]
@@ -166,6 +180,7 @@ async def show_event(db: Database, event_id: str) -> EventDetail:
             event=event,
             causes=_causes(session, event),
             effect=_effect(session, event.causation_id),
+            inbound=_inbound(session, event.causation_id),
             consequences=[_event(row) for row in connection.execute(caused.limit(ROWS_MAX))],
             deliveries=parked,
             relayed_to=sorted(set(connection.execute(past).scalars()) - missing),
@@ -281,3 +296,12 @@ def _effect(session: Session, key: str) -> CauseEffect | None:
     columns = [effects.c[name] for name in CauseEffect.model_fields]
     found = session.connection().execute(select(*columns).where(effects.c.key == key)).first()
     return None if found is None else CauseEffect.model_validate(found)
+
+
+def _inbound(session: Session, cause: str) -> CauseInbound | None:
+    """The inbound event that a cause `source/event id` names."""
+    source, _, event_id = cause.partition("/")
+    columns = [inbox.c[name] for name in CauseInbound.model_fields]
+    statement = select(*columns).where(inbox.c.source == source, inbox.c.event_id == event_id)
+    found = session.connection().execute(statement).first()
+    return None if found is None else CauseInbound.model_validate(found)
