@@ -22,7 +22,6 @@ from ledger.views.outbox import (
     list_relays,
     select_events,
     show_event,
-    summarize,
 )
 from tieline.cli.decisions import decider, reasoned
 from tieline.cli.events_replay import replay_events
