@@ -229,12 +229,12 @@ async def test_a_subject_that_another_stream_has_is_a_misconfiguration(
     await stream.aclose()
 
 
-async def test_wrong_credentials_and_no_server_are_told_apart(
-    db: Database, tmp_path: Path
-) -> None:
+async def test_wrong_credentials_and_no_server_are_told_apart(db: Database, tmp_path: Path) -> None:
     """Neither sentence has the credentials in it."""
     outbox = await write(db, posted(1))
-    async with running_broker(tmp_path / "guarded", "--user", "relay", "--pass", "s3cret") as guarded:
+    async with running_broker(
+        tmp_path / "guarded", "--user", "relay", "--pass", "s3cret"
+    ) as guarded:
         right = JetStream(place(guarded, credentials="relay:s3cret"))
         await right.publish(outbox)
         await right.aclose()
