@@ -49,7 +49,14 @@ async def connected(place: StreamPlace) -> Client:
     try:
         async with asyncio.timeout(2 * CONNECT_SECONDS):
             # First without patience, so that what is wrong is told instead of tried for ever.
-            probe = await nats.connect(place.url, **proof, **_manner(), allow_reconnect=False)
+            probe = await nats.connect(
+                place.url,
+                **proof,
+                **_manner(),
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0.05,
+            )
             await probe.close()
             return await nats.connect(
                 place.url,

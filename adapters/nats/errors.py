@@ -37,7 +37,7 @@ def _meaning(error: Exception) -> tuple[type[TielineError], str]:
     if isinstance(error, AuthorizationError | InvalidUserCredentialsError):
         return Unauthorized, "the credentials are refused"
     if any(words in str(error).lower() for words in _REFUSED):
-        return Unauthorized, "the credentials lack a permission"
+        return Unauthorized, "the credentials are refused, or lack a permission"
     if isinstance(error, SecureConnFailedError | SecureConnRequiredError | SecureConnWantedError):
         return Misconfigured, "the server and relay.nats.url do not agree on TLS"
     if is_refusal(error):

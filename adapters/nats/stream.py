@@ -38,6 +38,10 @@ class JetStream:
         self._js: JetStreamContext | None = None
         self._doubtful = True
 
+    async def open(self) -> None:
+        """Connect, and make the stream or bring it up to date."""
+        await self._stream()
+
     async def publish(self, events: Sequence[OutboxEvent]) -> Mapping[str, str]:
         """Put events into the stream, once each; answers which it will never take, and why."""
         refused: dict[str, str] = {}
