@@ -249,11 +249,6 @@ class Settings(BaseSettings):
         """Where canonical events are relayed to; empty when the outbox is the stream."""
         return [STREAM_TARGET] * (self.relay.nats is not None) + sorted(self.subscribers)
 
-    @property
-    def environment(self) -> Environment:
-        """The one environment of all connections; test where there is none."""
-        return next((c.environment for c in self.connections.values()), Environment.TEST)
-
     def connections_of(self, role: Role) -> list[Connection]:
         """The connections of one role, in the order of the file."""
         return [c for c in self.connections.values() if c.role is role]

@@ -169,7 +169,7 @@ def _retention_days(settings: Settings, chosen: NatsStream) -> int:
     if chosen.retention_days:
         return chosen.retention_days
     declared = load_catalogue(settings.catalogue).events.events.values()
-    return max((getattr(event, "retention_days", 0) for event in declared), default=0)
+    return max((event.retention_days for event in declared), default=0)
 
 
 def subscriber_endpoint(settings: Settings, name: str) -> WebhookEndpoint:

@@ -2,14 +2,13 @@
 
 import re
 
-from canonical.events import CanonicalEvent
+from canonical.events import NO_LEGAL_ENTITY, CanonicalEvent
 
-NO_LEGAL_ENTITY = "none"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def subject_of(prefix: str, event: CanonicalEvent) -> str:
-    """`tieline.live.invoice.posted.GLOBEX-US`; `none` where an event has no legal entity."""
+    """`tieline.live.invoice.posted.GLOBEX-US`; `_` where an event has no legal entity."""
     kind = ".".join(_token(part) for part in event.type.split("."))
     entity = _token(event.legal_entity or NO_LEGAL_ENTITY)
     return f"{prefix}.{event.environment}.{kind}.{entity}"

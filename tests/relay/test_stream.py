@@ -9,6 +9,9 @@ from nats.js.client import JetStreamContext
 
 from adapters.nats import JetStream, StreamPlace, subject_of
 from canonical.errors import Busy, Misconfigured, Unauthorized, Unavailable
+from canonical.events import NO_LEGAL_ENTITY
+from governance.asyncapi import asyncapi
+from governance.catalogue import load_catalogue
 from ledger.database import Database
 from ledger.relay import DeliveryState, SqlRelay
 from ledger.scopes import Lease
@@ -17,7 +20,6 @@ from tests.relay.broker import Broker, ids_in_stream, reader, running_broker
 from tests.relay.events import ids, posted, relaying, settings, until, write
 from tieline.devserver import free_port
 from workers.relay_targets import StreamTarget
-
 
 GARBLED = "-----BEGIN NATS USER JWT-----\nguess-me\n------END NATS USER JWT------\n"
 
@@ -52,10 +54,21 @@ async def test_events_are_in_the_stream_as_cloud_events_in_their_order(
     assert [message.subject for message in messages] == [
         "tieline.test.invoice.posted.GLOBEX-US",
         "tieline.test.payment.received.Globex_GmbH___Co__KG",
-        "tieline.test.invoice.posted.none",
+        "tieline.test.invoice.posted._",
     ]
     assert orjson.loads(messages[0].data or b"") == outbox[0].cloud_event()
     assert (messages[0].headers or {})["Content-Type"] == "application/cloudevents+json"
+
+
+@pytest.mark.parametrize("entity", ["", "GLOBEX-US"])
+def test_subjects_are_those_of_the_asyncapi_document(entity: str) -> None:
+    """A consumer that reads the document finds the events."""
+    event = posted(1, legal_entity=entity)
+    address = asyncapi(load_catalogue())["channels"]["invoice.posted"]["address"]
+
+    said = address.format(environment="test", legalEntity=entity or NO_LEGAL_ENTITY)
+
+    assert subject_of("tieline", event) == said
 
 
 async def test_a_hostile_type_cannot_leave_its_place_in_the_subject() -> None:
