@@ -8,12 +8,11 @@ from typing import Any
 
 import nats
 from nats.aio.client import Client, RawCredentials
-from nats.errors import Error
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from adapters.nats.errors import explained
+from adapters.nats.errors import FAILURES, explained
 from adapters.nats.subjects import subjects_of
 from canonical.errors import Misconfigured
 
@@ -67,7 +66,7 @@ async def connected(place: StreamPlace) -> Client:
             )
     except ssl.SSLError:
         raise Misconfigured("NATS: the server's certificate is not trusted", about="nats") from None
-    except (Error, OSError, TimeoutError) as error:
+    except FAILURES as error:
         raise explained(error, "connecting") from None
     except (ValueError, ImportError) as error:
         # A credentials file that is none, or a URL that is none; the text may quote it.
@@ -111,7 +110,7 @@ async def ensure_stream(js: JetStreamContext, place: StreamPlace) -> None:
             return
         if any(getattr(found, name) != value for name, value in wanted.items()):
             await js.update_stream(found, **wanted)
-    except (Error, TimeoutError) as error:
+    except FAILURES as error:
         raise explained(error, f"making the stream {place.stream}") from None
 
 

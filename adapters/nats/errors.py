@@ -17,6 +17,8 @@ from canonical.errors import Misconfigured, Rejected, TielineError, Unauthorized
 _REFUSED = ("authorization violation", "permissions violation", "user authentication expired")
 
 
+# What nats-py raises when it does not succeed; its own timeouts are among the first.
+FAILURES = (Error, TimeoutError, OSError)
 MESSAGE_TOO_LARGE = 10054  # of the stream's own limit
 
 

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 from nats.aio.client import Client
-from nats.errors import Error
 from nats.js.api import PubAck
 from nats.js.client import JetStreamContext
 from nats.js.errors import NoStreamResponseError, NotFoundError
 
 from adapters.nats.connecting import ANSWER_SECONDS, StreamPlace, connected, ensure_stream
-from adapters.nats.errors import explained, is_refusal
+from adapters.nats.errors import FAILURES, explained, is_refusal
 from adapters.nats.subjects import subject_of
 from canonical.errors import TielineError
 from canonical.events import OutboxEvent
@@ -54,7 +53,7 @@ class JetStream:
         js = await self._stream()
         try:
             return not (await self._send(js, event, suffix)).duplicate
-        except (Error, TimeoutError) as error:
+        except FAILURES as error:
             raise self._failed(error) from None
 
     async def aclose(self) -> None:
@@ -74,7 +73,7 @@ class JetStream:
         )
         refused: dict[str, str] = {}
         for event, result in zip(new, results, strict=True):
-            if isinstance(result, (Error, TimeoutError)):
+            if isinstance(result, FAILURES):
                 if not is_refusal(result):
                     raise self._failed(result)
                 refused[event.id] = str(explained(result, "publishing"))
@@ -118,7 +117,7 @@ class JetStream:
                 found.update(
                     await asyncio.gather(*(self._id_at(js, seq) for seq in range(start, upto)))
                 )
-        except (Error, TimeoutError) as error:
+        except FAILURES as error:
             raise self._failed(error) from None
         return frozenset(found)
 

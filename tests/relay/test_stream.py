@@ -5,6 +5,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import trustme
 from nats.js.client import JetStreamContext
 
 from adapters.nats import JetStream, StreamPlace, subject_of
@@ -263,3 +264,27 @@ async def test_wrong_credentials_and_no_server_are_told_apart(db: Database, tmp_
     nowhere = JetStream(StreamPlace(url=f"nats://127.0.0.1:{free_port()}"))
     with pytest.raises(Unavailable, match="no servers available"):
         await nowhere.publish(outbox)
+
+
+async def test_tls_is_verified_against_the_system_s_authorities(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate of an authority that is not among them is refused."""
+    outbox = await write(db, posted(1))
+    authority, stranger = trustme.CA(), trustme.CA()
+    files = {name: tmp_path / f"{name}.pem" for name in ("ours", "strange", "key", "cert")}
+    authority.cert_pem.write_to_path(files["ours"])
+    stranger.cert_pem.write_to_path(files["strange"])
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(files["key"])
+    certificate.cert_chain_pems[0].write_to_path(files["cert"])
+    tls = ("--tls", f"--tlscert={files['cert']}", f"--tlskey={files['key']}")
+    async with running_broker(tmp_path / "guarded", *tls) as guarded:
+        where = guarded.url.replace("nats://", "tls://")
+        monkeypatch.setenv("SSL_CERT_FILE", str(files["ours"]))
+        trusting = JetStream(StreamPlace(where))
+        await trusting.publish(outbox)
+        await trusting.aclose()
+        monkeypatch.setenv("SSL_CERT_FILE", str(files["strange"]))
+        with pytest.raises(Misconfigured, match="not trusted"):
+            await JetStream(StreamPlace(where)).publish(outbox)
