@@ -21,6 +21,7 @@ from workers.relay_targets import StreamTarget, SubscriberTarget, Target
 
 BACKOFF_SECONDS_MIN = 0.5
 BACKOFF_SECONDS_MAX = 30.0
+STANDBY_SECONDS = 1.0
 DAY_SECONDS = 86_400.0
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,8 @@ async def keep_relaying(target: Target, stop: asyncio.Event) -> None:
         try:
             await _relay(target, stop)
             failures = 0
-        except Busy as busy:  # another relay has it: stand by
-            await _wait(stop, busy.retry_after_seconds or 1.0)
+        except Busy:  # another relay has it
+            await _wait(stop, STANDBY_SECONDS)
         except TielineError as error:
             if str(error) != said:
                 said = str(error)

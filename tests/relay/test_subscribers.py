@@ -209,15 +209,15 @@ async def test_a_slow_subscriber_is_cut_off_and_gets_the_event_later(
     """A delivery without an answer in time may have arrived, so the id stays the same."""
     hub.delay_seconds = 0.5
     await write(db, posted(1))
-    relay_to = target(db, hub_url, clock, timeout_seconds=0.2)
+    relay_to = target(db, hub_url, clock, timeout_seconds=0.1)
     await relay_to.relay.begin()
     await relay_to.step(0, asyncio.Event())
+    await relay_to.aclose()
     assert (await parked(db)).cause == "OutcomeUnknown"
 
     hub.delay_seconds = 0.0
     clock.advance(60)
-    await relay_to.step(1, asyncio.Event())
-    await relay_to.aclose()
+    await steps(target(db, hub_url, clock), clock, 1)
 
     line = await parked(db)
     assert (line.state, line.attempts, line.last_status) == (DeliveryState.DELIVERED, 2, 204)
