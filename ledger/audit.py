@@ -82,6 +82,11 @@ def _chained(
     return hashlib.sha256(previous.encode() + rfc8785.dumps(row)).hexdigest()
 
 
+def hold_head(session: Session) -> None:
+    """Keep every other writer of the chain, and of events, out until the commit."""
+    session.connection().execute(_READ_HEAD)
+
+
 def append(
     session: Session, actor: str, action: str, subject: str, body: dict[str, Any], at: datetime
 ) -> int:

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from canonical.events import CanonicalEvent, OutboxEvent
+from ledger import audit
 from ledger.database import Database
 from ledger.models.evidence import events
 from ledger.upserts import Upsert
@@ -25,7 +26,13 @@ def event_id(event_type: str, cause: str) -> str:
 
 
 def append_event(session: Session, event: CanonicalEvent) -> bool:
-    """Add an event within the caller's transaction; False when it was told before."""
+    """Add an event within the caller's transaction; False when it was told before.
+
+    Call it late: on PostgreSQL every other writer of events waits until the commit.
+    """
+    # Positions come from a sequence. Were two writers under way at once, the later position might
+    # be committed first, and a reader would pass by the earlier one for ever.
+    audit.hold_head(session)
     return _INSERT.run(session, event.model_dump()).first() is not None
 
 

@@ -35,6 +35,7 @@ from tieline.rehearsal.vendors import make_simulators
 from tieline.settings import Settings
 from tieline.temporal import plugin
 from workers.composition import Composition, composition
+from workers.courier import run_courier
 from workers.run import workers_of
 
 PATIENCE_SECONDS = 120.0
@@ -254,7 +255,15 @@ async def working(client: Client, house: Composition, **options: Any) -> AsyncIt
     async with AsyncExitStack() as stack:
         for worker in workers_of(client, house, list(house.settings.connections.values())):
             await stack.enter_async_context(worker)
-        yield
+        stop = asyncio.Event()
+        courier = asyncio.create_task(
+            run_courier(client, house.settings, house.database, house.catalogue.current(), stop)
+        )
+        try:
+            yield
+        finally:
+            stop.set()
+            await courier
 
 
 def awaiting_payment(folder: Path) -> Path:

@@ -25,6 +25,8 @@ FILE_VARIABLE = "TIELINE_CONFIG"
 PREFIX = "TIELINE_"
 SOURCES_MAX = 20
 SECRETS_PER_SOURCE_MAX = 4
+SUBSCRIBERS_MAX = 50
+STREAM_TARGET = "nats"  # how the stream is called where targets are named
 
 SecretReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
 KeyReference = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}:env:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -89,6 +91,47 @@ class Worker(Section):
     workflows: bool = True
 
 
+class NatsStream(Section):
+    """The NATS JetStream stream that canonical events are relayed to.
+
+    `credentials` is where a credentials file, `USER:PASSWORD` or a token is. `retention_days` 0
+    keeps events as long as the catalogue says for the type that is kept longest.
+    """
+
+    url: str = Field(pattern=r"^(nats|tls|ws|wss)://[^@\s]+$")
+    credentials: SecretReference | None = None
+    stream: str = Field(default="TIELINE", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    subject_prefix: str = Field(default="tieline", pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)*$")
+    retention_days: int = Field(default=0, ge=0, le=36_500)
+    duplicate_window_seconds: float = Field(default=3600.0, ge=0.1, le=7 * 86_400.0)
+    replicas: int = Field(default=1, ge=1, le=5)
+
+
+class Relay(Section):
+    """How canonical events leave the outbox; without `nats` and subscribers it is the stream."""
+
+    poll_seconds: float = Field(default=0.5, gt=0, le=60)
+    batch: int = Field(default=500, ge=1, le=1000)
+    lease_seconds: float = Field(default=30.0, ge=1, le=600)
+    nats: NatsStream | None = None
+
+
+class Subscription(Section):
+    """An endpoint that gets canonical events as signed webhooks.
+
+    `types` are patterns; without `legal_entities` it gets all. `start` says where a new one begins.
+    """
+
+    url: HttpUrl
+    secret: SecretReference
+    types: list[str] = Field(default=["*"], min_length=1, max_length=100)
+    legal_entities: list[str] = []
+    start: Literal["beginning", "now"] = "beginning"
+    allow_private: bool = False
+    timeout_seconds: float = Field(default=10.0, gt=0, le=60)
+    concurrent: int = Field(default=8, ge=1, le=64)
+
+
 class Log(Section):
     """What is logged, and whether as JSON lines."""
 
@@ -122,6 +165,8 @@ class Settings(BaseSettings):
     drops: dict[Name, Drop] = Field(default={}, max_length=SOURCES_MAX)
     webhooks: Webhooks = Webhooks()
     worker: Worker = Worker()
+    relay: Relay = Relay()
+    subscribers: dict[Name, Subscription] = Field(default={}, max_length=SUBSCRIBERS_MAX)
     payload_keys: Annotated[list[KeyReference], AfterValidator(_unique_ids)] = []
     log: Log = Log()
 
@@ -161,6 +206,18 @@ class Settings(BaseSettings):
                 )
         return self
 
+    @field_validator("subscribers")
+    @classmethod
+    def _subscribers_are_told_apart(
+        cls, subscribers: dict[str, Subscription]
+    ) -> dict[str, Subscription]:
+        for name, subscriber in subscribers.items():
+            if name == STREAM_TARGET:
+                raise ValueError(f"{name!r} is what the stream is called; name it otherwise")
+            if subscriber.url.username or subscriber.url.password:
+                raise ValueError(f"the url of {name!r} carries credentials")
+        return subscribers
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -187,6 +244,11 @@ class Settings(BaseSettings):
         """How often each source of events is asked, by its name."""
         connections = {name: one.poll for name, one in self.connections.items()}
         return connections | {name: drop.poll for name, drop in self.drops.items()}
+
+    @property
+    def relay_targets(self) -> list[str]:
+        """Where canonical events are relayed to; empty when the outbox is the stream."""
+        return [STREAM_TARGET] * (self.relay.nats is not None) + sorted(self.subscribers)
 
     def connections_of(self, role: Role) -> list[Connection]:
         """The connections of one role, in the order of the file."""

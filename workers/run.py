@@ -15,6 +15,7 @@ from canonical.errors import Misconfigured
 from canonical.ids import PROCESS_QUEUE
 from tieline.settings import Settings
 from workers.composition import Composition, composition
+from workers.courier import run_courier
 from workers.registry import WORKFLOWS
 
 SHUTDOWN_GRACE = timedelta(seconds=30)
@@ -88,6 +89,12 @@ def _drop_worker(client: Client, house: Composition, drop: Drop) -> Worker:
     )
 
 
+async def _courier(client: Client, house: Composition, stop: asyncio.Event) -> None:
+    if house.settings.worker.workflows:
+        catalogue = house.catalogue.current()
+        await run_courier(client, house.settings, house.database, catalogue, stop)
+
+
 async def run_workers(
     client: Client, settings: Settings, stop: asyncio.Event, ready: asyncio.Event | None = None
 ) -> None:
@@ -97,7 +104,9 @@ async def run_workers(
         for worker in workers_of(client, house, served):
             await stack.enter_async_context(worker)
         log.info("worker serves %s", ", ".join(connection.name for connection in served))
+        courier = asyncio.create_task(_courier(client, house, stop))
         if ready is not None:
             ready.set()
         await stop.wait()
+        await courier
         log.info("worker stops: no new work is taken, what is under way is finished")

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from ipaddress import ip_address
+from typing import Protocol
 
 import httpx
+from pydantic import HttpUrl
 
 from adapters.http.answer import Answer
 from adapters.http.redaction import redact
-from canonical.connections import Connection, Environment
+from canonical.connections import Environment, Limits
 from canonical.errors import Malformed, Misconfigured, OutcomeUnknown, TielineError, Unavailable
 
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
@@ -29,10 +31,34 @@ for _noisy in ("httpx", "httpcore"):
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
+class Destination(Protocol):
+    """What the transport has to know of whom it speaks to: a connection, or a subscriber."""
+
+    @property
+    def name(self) -> str:
+        """What the settings call it."""
+        ...
+
+    @property
+    def base_url(self) -> HttpUrl:
+        """Where it is."""
+        ...
+
+    @property
+    def environment(self) -> Environment:
+        """Live asks for https."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """How long and how often at once."""
+        ...
+
+
 class Transport:
     """One keep-alive HTTP client per connection; it follows no redirect and repeats nothing."""
 
-    def __init__(self, connection: Connection, vendor: str) -> None:
+    def __init__(self, connection: Destination, vendor: str) -> None:
         limits = connection.limits
         if connection.environment is Environment.LIVE and connection.base_url.scheme != "https":
             raise Misconfigured(
@@ -64,14 +90,24 @@ class Transport:
         params: Sequence[tuple[str, str | int]] | None,
         content: bytes | None,
         headers: Mapping[str, str],
+        *,
+        tls_name: str | None = None,
     ) -> httpx.Request:
-        """A request ready to be sent; raises Malformed for a URL or header that cannot be."""
+        """A request ready to be sent; raises Malformed for a URL or header that cannot be.
+
+        `tls_name` is whose certificate is asked for, where the URL has an address for a host.
+        """
         pairs: list[tuple[str, str | int | float | bool | None]] | None = None
         if params is not None:
             pairs = list(params)
         try:
             return self._http.build_request(
-                method, url, params=pairs, content=content, headers=dict(headers)
+                method,
+                url,
+                params=pairs,
+                content=content,
+                headers=dict(headers),
+                extensions={"sni_hostname": tls_name} if tls_name else None,
             )
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise Malformed(f"{self._vendor} {method}: {type(error).__name__}") from None

@@ -5,6 +5,7 @@ from canonical.ports.crm import CrmPort
 from canonical.ports.erp import ErpPort
 from canonical.ports.events import ChangePage, EventsPort
 from canonical.ports.port import Booking, Port, RecordSummary
+from canonical.ports.stream import Delivery, Endpoint, Publisher
 from canonical.ports.success import SuccessPort
 from canonical.ports.support import SupportPort
 
@@ -13,9 +14,12 @@ __all__ = [
     "Booking",
     "ChangePage",
     "CrmPort",
+    "Delivery",
+    "Endpoint",
     "ErpPort",
     "EventsPort",
     "Port",
+    "Publisher",
     "RecordSummary",
     "SuccessPort",
     "SupportPort",

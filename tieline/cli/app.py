@@ -45,6 +45,10 @@ COMMANDS = {
         "listen",
         "Hear what a connection's event bus tells (Salesforce's Pub/Sub API) until Ctrl-C.",
     ),
+    "relay": (
+        "relay",
+        "Relay canonical events to NATS JetStream and to subscribers until Ctrl-C.",
+    ),
     "doctor": (
         "doctor",
         "Check catalogue, ledger, Temporal, workers and each vendor; exit 1 if one check fails.",
@@ -59,6 +63,7 @@ COMMANDS = {
         "Show what a cancellation would undo and release; with --plan, ask for it.",
     ),
     "exceptions": ("exceptions", "List, show and decide what waits for a person."),
+    "events": ("events", "Read the canonical events, see where they went, and replay them."),
     "audit": ("audit", "Verify and export the hash-chained audit."),
 }
 

@@ -95,6 +95,8 @@ async def house(
             vendor_urls=vendor_urls or {},
         )
         commands = {"worker": ["worker"], "webhooks": ["webhooks"]}
+        if settings.relay_targets:
+            commands["relay"] = ["relay"]
         if simulate is not None:
             commands = {"simulate": simulate, **commands}
         stack.push_async_callback(standing.stop)
