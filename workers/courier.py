@@ -47,7 +47,7 @@ class ProcessEndpoint:
         """
         try:
             for process in await self._waiting(event):
-                await self._signal(process.workflow_id, event)
+                await self._signal(process.process.workflow_id, event)
         except (RPCError, RuntimeError, TimeoutError) as error:
             said = error.message if isinstance(error, RPCError) else "no answer"
             raise Unavailable(f"Temporal does not take events: {said}", about="temporal") from error
