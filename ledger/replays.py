@@ -119,6 +119,17 @@ class Replays:
             line.id: known.get((line.source, f"{line.kind}/{line.subject}"), []) for line in lines
         }
 
+    async def known(self, lines: Sequence[InboxLine]) -> dict[int, str]:
+        """The version that is known of each event's record, by the event's number."""
+        wanted = sorted({line.subject for line in lines})
+        found: dict[tuple[str, str, str], str] = {}
+        for start in range(0, len(wanted), SUBJECTS_PER_QUERY):
+            chunk = wanted[start : start + SUBJECTS_PER_QUERY]
+            statement = select(subjects).where(subjects.c.subject_id.in_(chunk))
+            for row in await self._db.read(_rows_of(statement)):
+                found[row.connection, row.kind, row.subject_id] = row.version
+        return {line.id: found.get((line.source, line.kind, line.subject), "") for line in lines}
+
     async def make_due(
         self, order: ReplayOrder, lines: Sequence[InboxLine], *, offset: int = 0
     ) -> int:

@@ -7,24 +7,24 @@ is in doubt is probed first.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from enum import StrEnum
 
 from aiolimiter import AsyncLimiter
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from canonical.desk import Action, CaseState, ExceptionCase
+from canonical.desk import Action, CaseState
 from canonical.effects import EffectState
 from canonical.errors import Misconfigured, TielineError, Unauthorized, Unavailable
 from canonical.ids import quote_to_cash_id
 from canonical.orders import Fact
 from ledger.database import Database
-from ledger.replays import ReplayMode, ReplayOrder, Replays
+from ledger.replays import ReplayOrder, Replays
 from ledger.views.cases import list_cases
 from ledger.views.effects import effects_of
 from ledger.views.inbox import InboxLine
 from ledger.views.processes import stage_of
 from starters.decide import decide
+from starters.foresee import DealStanding, Move, foresee
 from starters.launch import TIMEOUT_SECONDS, translated
 from starters.reset import Point, first_point, last_point, reset
 
@@ -32,39 +32,6 @@ CONCURRENT_MAX = 8
 # The ledger keeps when a case was opened to the microsecond, a history to the nanosecond.
 SAME_MOMENT = timedelta(milliseconds=1)
 AROUND_US = (Unavailable, Unauthorized, Misconfigured)
-ENDED_EARLY = ("failed", "terminated", "timed_out")
-UNDOING = ("cancelling", "cancelled")
-
-
-class Move(StrEnum):
-    """What a replay does about a deal."""
-
-    DUE = "due"  # its event is due again
-    RETRY = "retry"  # its open cases are retried
-    RESUME = "resume"  # it goes on from its last workflow task
-    RESTART = "restart"  # it begins again
-    NOTHING = "nothing"
-
-
-class DealStanding(Fact):
-    """Where a deal's process stands, and what of its writes: `status` is Temporal's, in lower case,
-    and empty where there is no process."""
-
-    workflow_id: str
-    status: str = ""
-    run_id: str = ""
-    stage: str = ""
-    cases: list[ExceptionCase] = []
-    confirmed: list[str] = []
-    unproven: list[str] = []
-    undone: list[str] = []
-
-
-class Foreseen(Fact):
-    """What a replay would do about a deal, in a sentence."""
-
-    move: Move
-    says: str
 
 
 class DealReplayed(Fact):
@@ -80,35 +47,6 @@ class DealReplayed(Fact):
 def workflow_of(line: InboxLine) -> str:
     """The process that a deal's event starts, or started."""
     return line.workflow_id or quote_to_cash_id(line.source, line.subject)
-
-
-def foresee(mode: ReplayMode, deal: DealStanding) -> Foreseen:
-    """What a replay of a deal does, by where its process stands."""
-    match mode, deal.status:
-        case _, "":
-            return Foreseen(move=Move.DUE, says="is not there: it is started")
-        case ReplayMode.START, _ if deal.undone or deal.stage in UNDOING:
-            return _nothing("was undone: it is not written again, so nothing starts")
-        case ReplayMode.START, "running":
-            says = f"runs ({_place(deal)}): it is ended there and begins again"
-            return Foreseen(move=Move.RESTART, says=says)
-        case ReplayMode.START, _:
-            return Foreseen(move=Move.RESTART, says=f"is {deal.status}: it begins again")
-        case ReplayMode.FAILED_STEP, "running" if deal.cases:
-            its = "case is" if len(deal.cases) == 1 else f"{len(deal.cases)} cases are"
-            return Foreseen(move=Move.RETRY, says=f"runs ({_place(deal)}): its {its} retried")
-        case ReplayMode.FAILED_STEP, status if status in ENDED_EARLY:
-            says = f"is {status}: it goes on from its last workflow task"
-            return Foreseen(move=Move.RESUME, says=says)
-        case ReplayMode.FAILED_STEP, "running":
-            return _nothing(f"runs ({_place(deal)}) and has no open case: nothing is retried")
-        case ReplayMode.REDELIVER, "running":
-            return _due(f"runs ({_place(deal)}): nothing starts")
-        case ReplayMode.REDELIVER, status if status in ENDED_EARLY:
-            return _due(f"is {status}: nothing starts; failed-step or start takes it back")
-        case ReplayMode.REDELIVER, _:
-            return _due(f"is {deal.status}: nothing starts")
-    return _nothing(f"is {deal.status}: nothing is retried")
 
 
 class DealReplays:
@@ -236,19 +174,6 @@ class DealReplays:
             raise translated(error) from error
         status = run.status or WorkflowExecutionStatus.RUNNING
         return status.name.lower(), run.run_id
-
-
-def _place(deal: DealStanding) -> str:
-    steps = ", ".join(sorted({case.step for case in deal.cases}))
-    return f"exception at {steps}" if steps else deal.stage or "accepting"
-
-
-def _due(says: str) -> Foreseen:
-    return Foreseen(move=Move.DUE, says=says)
-
-
-def _nothing(says: str) -> Foreseen:
-    return Foreseen(move=Move.NOTHING, says=says)
 
 
 def _left_alone(workflow_id: str, lines: Sequence[InboxLine], error: TielineError) -> DealReplayed:
