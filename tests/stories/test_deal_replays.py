@@ -46,8 +46,12 @@ def writes(tieline: World) -> int:
 
 
 def records(tieline: World) -> list[dict[str, Any]]:
-    """Everything that stands in the five systems."""
-    return [vendor.state() for vendor in vendors(tieline)]
+    """Everything that stands in the five systems; how often the CRM was asked is no record."""
+    counters = {"api_requests", "tokens"}
+    return [
+        {name: kept for name, kept in vendor.state().items() if name not in counters}
+        for vendor in vendors(tieline)
+    ]
 
 
 async def told(tieline: World, deal: str, *, dead: bool = False) -> InboxLine:
