@@ -3,7 +3,7 @@ when it does it again."""
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -33,7 +33,7 @@ _NOT_AGAIN = (
 
 @dataclass(frozen=True)
 class Point:
-    """Where a run is taken back to: an event, and the time of the process there."""
+    """Where a run is taken back to: an event, and since when what it did is done anew."""
 
     run_id: str
     event_id: int
@@ -78,32 +78,50 @@ async def reset(
 
 async def _point(client: Client, workflow_id: str, run_id: str, *, last: bool) -> Point:
     handle = client.get_workflow_handle(workflow_id, run_id=run_id)
-    started: HistoryEvent | None = None
-    found: Point | None = None
-    seen = 0
+    walk = Walk(run_id)
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             async for event in handle.fetch_history_events(page_size=1000):
-                seen += 1
-                if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
-                    started = event
-                if event.event_type in _FINISHED and started is not None:
-                    completed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-                    if found is None or (last and completed):
-                        found = Point(run_id, event.event_id, _time_of(started))
-                if (found is not None and not last) or seen == EVENTS_MAX:
+                walk.take(event)
+                if (walk.first is not None and not last) or event.event_id == EVENTS_MAX:
                     break
     except (RPCError, RuntimeError, TimeoutError) as error:
         raise _explained(error, workflow_id) from error
-    if found is None and started is not None:
-        found = Point(run_id, started.event_id, _time_of(started))
+    found = (walk.last if last else walk.first) or walk.first or walk.begun
     if found is None:
         raise Rejected(f"{workflow_id} has not done anything yet: no worker took it on")
     return found
 
 
-def _time_of(event: HistoryEvent) -> datetime:
-    return event.event_time.ToDatetime(tzinfo=UTC)
+class Walk:
+    """Goes through a history and remembers its first and its last workflow task.
+
+    While a local activity takes its time, a task is prolonged: it completes without a word and the
+    next is scheduled at once. What it did is on record only with the last of them, so all of them
+    are one, from the time of the first.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self.first: Point | None = None
+        self.last: Point | None = None
+        self.begun: Point | None = None
+        self._run_id = run_id
+        self._completed = 0
+        self._prolonged = False
+
+    def take(self, event: HistoryEvent) -> None:
+        """The next event."""
+        kind, at = event.event_type, event.event_time.ToDatetime(tzinfo=UTC)
+        if kind == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+            self._prolonged = event.event_id == self._completed + 1
+        elif kind == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+            if not self._prolonged or self.begun is None:
+                self.begun = Point(self._run_id, event.event_id, at)
+        elif kind in _FINISHED and self.begun is not None:
+            point = replace(self.begun, event_id=event.event_id)
+            self.first = self.first or point
+            if kind == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                self.last, self._completed = point, event.event_id
 
 
 def _explained(error: Exception, workflow_id: str) -> TielineError:
