@@ -8,19 +8,23 @@ import orjson
 import pytest
 
 from activities.intake import FAILURES_MAX, IntakeActivities
+from canonical.desk import CaseState
 from canonical.errors import Conflict, Malformed, Misconfigured, NotFound
 from canonical.inbound import InboundEvent
 from canonical.intake import ConnectionRef
 from ledger.audit import verify
 from ledger.database import Database
+from ledger.desk import SqlDesk
 from ledger.edits import Edit, Edits
 from ledger.events import read_events
 from ledger.inbox import Inbox, InboxState
 from ledger.records import Records
 from ledger.replays import ReplayMode, ReplayOrder, Replays
+from ledger.views.cases import show_case
 from ledger.views.inbox import EventFilter, InboxDetail, InboxLine, list_events, show_event
 from tests.intake_source import MemorySource, invoice
 from tests.ledger.clocks import Clock
+from tests.ledger.test_desk import Policy, unmapped
 
 BILLING = ConnectionRef(connection="billing")
 GLOBEX = "0015g00000Glob1AAB"
@@ -332,3 +336,34 @@ async def test_what_makes_no_event_is_refused(house: House) -> None:
     with pytest.raises(ValueError, match="nothing is corrected"):
         Edit()
     assert (await house.edits.preview(too_long, Edit(version="1"))).event_id
+
+
+async def test_what_temporal_is_asked_is_on_record_before_and_after(house: House) -> None:
+    """An event whose process goes on is done with; the cases it left behind are closed."""
+    # Given a dead event of a deal, whose process waits for a person
+    desk = SqlDesk(house.db, Policy(), clock=house.clock)
+    case = await desk.open_case(unmapped())
+    dead = await house.set_aside(house.source.change(invoice(at=house.clock.now)))
+    order = asked(ReplayMode.START, ids=[dead])
+    lines = (await house.replays.choose(order.selection)).events
+    process = case.process.workflow_id
+
+    # When a replay is intended, refused, intended again, and done
+    await house.replays.intend(order, lines, "begins again")
+    await house.replays.ended(order, lines, process, "Temporal refused", done=False)
+    assert (await house.seen(dead)).state is InboxState.DEAD
+    await house.replays.intend(order, lines, "begins again")
+    for _ in range(2):
+        await house.replays.close_superseded(order, [case.case_id])
+    await house.replays.ended(order, lines, process, "begins again as run 2", done=True)
+
+    # Then the event is done with, and the case is closed once, in Grace's name
+    seen = await house.seen(dead)
+    assert (seen.state, seen.workflow_id, seen.cause) == (InboxState.DISPATCHED, process, "")
+    assert [row.action for row in seen.replays] == ["inbox.replayed", "inbox.replay_ended"] * 2
+    closed = await show_case(house.db, case.case_id)
+    assert closed is not None and closed.state is CaseState.RESOLVED
+    assert [(one.actor, one.outcome) for one in closed.attempts] == [
+        ("Grace", "the process is replayed (start)")
+    ]
+    assert (await verify(house.db)).ok
