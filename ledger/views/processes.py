@@ -145,3 +145,9 @@ async def funnel(db: Database, process: str | None = None) -> list[FunnelStep]:
     rows = await db.read(lambda s: s.connection().execute(statement).all())
     counts = {row.milestone: row.number for row in rows}
     return [FunnelStep(milestone=step, count=counts.get(step.value, 0)) for step in Milestone]
+
+
+async def stage_of(db: Database, workflow_id: str) -> str:
+    """The stage of one process; empty while the ledger does not know it."""
+    statement = select(processes.c.stage).where(processes.c.workflow_id == workflow_id)
+    return await db.read(lambda s: s.connection().execute(statement).scalar()) or ""

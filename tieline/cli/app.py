@@ -62,6 +62,7 @@ COMMANDS = {
         "processes",
         "Show what a cancellation would undo and release; with --plan, ask for it.",
     ),
+    "inbox": ("inbox", "Show what came in, how intake stands, and replay it."),
     "exceptions": ("exceptions", "List, show and decide what waits for a person."),
     "events": ("events", "Read the canonical events, see where they went, and replay them."),
     "audit": ("audit", "Verify and export the hash-chained audit."),
