@@ -98,6 +98,7 @@ async def test_queues_that_nobody_serves_are_named(
         tmp_path, client, credentials, temporal_address=server, run_workers=False
     ) as idle:
         text = idle.config.read_text().replace("[connections.erp]", "[connections.erp-of-nobody]")
+        text = text.replace('connection = "erp"', 'connection = "erp-of-nobody"')
         idle.config.write_text(text)
 
         said = await awaited("--config", idle.config, "--json", "doctor")

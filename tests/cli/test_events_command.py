@@ -101,7 +101,7 @@ async def test_a_time_that_is_none_is_named(config: Path) -> None:
     """With what would be one."""
     said = await run(config, "events", "tail", "--since", "yesterday")
 
-    assert (said.code, "--since: give a time" in said.refusal) == (2, True)
+    assert (said.code, "is no time; give one" in said.refusal) == (2, True)
 
 
 async def test_following_tells_what_comes(config: Path, db: Database, tmp_path: Path) -> None:

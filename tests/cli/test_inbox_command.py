@@ -113,7 +113,7 @@ async def test_events_are_listed_by_what_narrows_them_down(office: Office) -> No
     assert "body" not in one.json[0]
     assert (nothing.code, nothing.out) == (0, "No inbound events.\n")
     assert wrong.code == 2
-    assert "--since: 'yesterday' is no date or time" in wrong.refusal
+    assert "--since: 'yesterday' is no time" in wrong.refusal
 
 
 async def test_an_event_is_shown_with_all_that_followed_and_its_body_only_when_asked(
