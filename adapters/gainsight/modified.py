@@ -11,11 +11,11 @@ from datetime import date, timedelta
 
 from adapters.gainsight.api import CTA_ROWS_MAX, GainsightApi
 from adapters.gainsight.mapping import Record
-from canonical.errors import Malformed, Unavailable
+from adapters.gainsight.unordered import every_row
+from canonical.errors import Malformed
 
 SPAN_DAYS = 7
 PAGES_MAX = 100
-PASSES_MAX = 10
 DAY = timedelta(days=1)
 
 
@@ -53,18 +53,7 @@ class ModifiedList:
         if days > 1:
             middle = first + (days // 2) * DAY
             return [*await self.between(first, middle), *await self.between(middle, last)]
-        return await self._all_of_a_day(first, last)
-
-    async def _all_of_a_day(self, first: date, last: date) -> list[Record]:
-        # Pages without an order may show one record twice and another not at all, but together
-        # they have as many rows as there are records.
-        seen: dict[str, Record] = {}
-        for _ in range(PASSES_MAX):
-            rows = [row async for row in self._pass(first, last)]
-            seen |= {str(row.get("Gsid")): row for row in rows}
-            if len(seen) >= len(rows):
-                return list(seen.values())
-        raise Unavailable(f"Gainsight's list {self._path} does not hold still", about=self._path)
+        return await every_row(lambda: self._pass(first, last), self._path)
 
     async def _pass(self, first: date, last: date) -> AsyncIterator[Record]:
         for number in range(1, PAGES_MAX + 1):

@@ -28,6 +28,7 @@ from adapters.gainsight.mapping import (
     to_gainsight_person,
     where,
 )
+from adapters.gainsight.unordered import every_row
 from adapters.http import HttpClient
 from canonical.connections import Connection
 from canonical.effects import ExternalRef, Stamp
@@ -120,7 +121,8 @@ class GainsightSuccess:
         ours = not_empty("name", "Tieline_Key__gc")
         async for company in self._api.every(COMPANY, COMPANY_FIELDS, ours):
             yield from_gainsight_company(company)
-        async for cta in self._api.ctas(CTA_FIELDS, not_empty("fieldName", REFERENCE_FIELD)):
+        referenced = not_empty("fieldName", REFERENCE_FIELD)
+        for cta in await every_row(lambda: self._api.ctas(CTA_FIELDS, referenced), CTA):
             if not is_closed(cta):
                 yield from_gainsight_cta(cta)
 

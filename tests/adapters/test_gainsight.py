@@ -101,6 +101,20 @@ class TestGainsightSuccess(SuccessContract):
         with pytest.raises(NotFound):
             await port.put_company(GLOBEX_ONBOARDING, "1P02GONE", COMPANY_STAMP)
 
+    async def test_more_onboardings_than_a_page_holds_are_each_listed_once(
+        self, port: GainsightSuccess, simulator: GainsightSimulator
+    ) -> None:
+        """The list's pages have no order: read once, they show one twice and another not at all."""
+        company = await self.company(port)
+        first = await port.open_onboarding(GLOBEX_ONBOARDING, company.id, ONBOARDING_STAMP)
+        table = simulator.tenant.tables["call_to_action"]
+        for number in range(1_100):
+            table.put(dict(table.records[first.id]) | {"Gsid": f"1S01COPY{number:06d}"})
+
+        listed = [r.id async for r in port.records() if r.kind == "onboarding"]
+
+        assert len(listed) == len(set(listed)) == 1_101
+
     async def test_a_refusal_inside_a_success_is_an_error(self, port: GainsightSuccess) -> None:
         """HTTP says 200, the envelope says no."""
         await self.company(port)
