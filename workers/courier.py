@@ -58,10 +58,12 @@ class ProcessEndpoint:
 
     async def _waiting(self, event: OutboxEvent) -> Sequence[ProcessLine]:
         business_id = str(event.body.get("opportunity_id", ""))
+        # What starts a process needs no telling: it knows.
         consumers = [
             name
-            for name in self.catalogue.processes.processes
+            for name, process in self.catalogue.processes.processes.items()
             if event.type in self.catalogue.events.consumed_by(name)
+            and event.type != process.trigger
         ]
         if not business_id:
             return []
