@@ -33,9 +33,9 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(context: typer.Context) -> None:
-    """Check catalogue, ledger, vendors, feeds, relay, Temporal and workers.
+    """Check catalogue, ledger, vendors, feeds, relay, Temporal and workers; exit 1 if one fails.
 
-    Exit 1 if one check fails; each says what to do.
+    What fails says what to do.
     """
     shared = context_of(context)
     findings = asyncio.run(_examine(shared.settings()))
