@@ -63,6 +63,7 @@ class IntakeActivities:
         return TakenIn(
             recorded=sum(one.recorded for one in done),
             stale=stale + sum(one.stale for one in done),
+            ignored=sum(one.ignored for one in done),
             failed=sum(one.failed for one in done),
             dead=sum(one.dead for one in done),
             left=len(hints) == HINTS_PER_ROUND_MAX,
@@ -76,6 +77,10 @@ class IntakeActivities:
                 facts = await self._port.read(newest)
             except Exception as error:
                 return await self._failed(group, error)
+        if facts is None:
+            for hint in group:
+                await self._records.ignore(hint)
+            return TakenIn(ignored=len(group))
         if facts.version < newest.version and newest.attempts < FAILURES_MAX:
             # The system answers from a copy that lags behind what it told us itself.
             return await self._failed(group, Transient("The record does not show the change yet."))

@@ -129,6 +129,10 @@ class Records(Protocol):
         """A newer version is known: the hint is on record, without effect."""
         ...
 
+    async def ignore(self, hint: PendingEvent) -> None:
+        """Its record is none of ours: the hint is on record, and nothing follows."""
+        ...
+
     async def take(self, hint: PendingEvent, facts: AnyFacts) -> Taken:
         """Keep a read and tell what happened since the one before, in one transaction."""
         ...

@@ -52,6 +52,7 @@ class TakenIn(Fact):
 
     recorded: int = 0
     stale: int = 0
+    ignored: int = 0
     failed: int = 0
     dead: int = 0
     left: bool = False

@@ -83,7 +83,14 @@ class Records:
     async def stale(self, hint: PendingEvent, known: str) -> None:
         """A newer version of the record is known already: the hint is on record, without effect."""
         why = f"version {hint.version} is older than {known}, which is known"
-        values = {"state": InboxState.STALE.value, "error": why, "settled_at": self._clock()}
+        await self._unread(hint, InboxState.STALE, why)
+
+    async def ignore(self, hint: PendingEvent) -> None:
+        """Its record is none of ours: the hint is on record, and nothing follows."""
+        await self._unread(hint, InboxState.IGNORED, "its record is none of ours")
+
+    async def _unread(self, hint: PendingEvent, state: InboxState, why: str) -> None:
+        values = {"state": state.value, "error": why, "cause": "", "settled_at": self._clock()}
         await self._db.run(lambda s: settle(s, hint.id, **values))
 
     async def take(self, hint: PendingEvent, facts: AnyFacts) -> Taken:

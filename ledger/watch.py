@@ -130,6 +130,7 @@ def _missing(expected: Expectation, now: datetime) -> Callable[[Session], list[C
         .join(
             milestones,
             (milestones.c.workflow_id == processes.c.workflow_id)
+            & (milestones.c.process == expected.process)
             & (milestones.c.milestone == expected.after),
         )
         .outerjoin(

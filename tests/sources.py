@@ -46,7 +46,8 @@ def invoice(number: int = 1, minute: int = 0, *, paid: str = "0", **fields: obje
 
 @dataclass
 class MemorySource:
-    """Records, and the feed of their changes in pages of two; `error` is raised by every call."""
+    """Records, and the feed of their changes in pages of two; `error` is raised by every call, and
+    `foreign` are the ids of records that are somebody else's."""
 
     name: str = "billing"
     records: dict[str, AnyFacts] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class MemorySource:
     page_size: int = 2
     error: Exception | None = None
     broken: dict[str, Exception] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
     reads: list[str] = field(default_factory=list)
     calls: int = 0
 
@@ -121,12 +123,14 @@ class MemorySource:
         self._serve()
         return {facts.id: facts.version for facts in self.records.values()}
 
-    async def read(self, event: InboundEvent) -> AnyFacts:
-        """The record as it is now."""
+    async def read(self, event: InboundEvent) -> AnyFacts | None:
+        """The record as it is now; None for somebody else's."""
         self._serve()
         self.reads.append(event.subject)
         if event.subject in self.broken:
             raise self.broken[event.subject]
+        if event.subject in self.foreign:
+            return None
         if event.subject not in self.records:
             raise NotFound(f"{event.subject} is gone", about=event.subject)
         return self.records[event.subject]

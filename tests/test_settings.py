@@ -54,6 +54,25 @@ def test_the_example_file_loads() -> None:
 
     assert [c.name for c in settings.connections_of(Role.ERP)] == ["netsuite"]
     assert settings.webhooks.sources["salesforce"].connection == "salesforce"
+    assert settings.webhooks.sources.keys() == settings.connections.keys()
+    assert all(one.poll.every_seconds for one in settings.connections.values())
+
+
+def shown(table: str) -> str:
+    """A table without the comment signs that its lines begin with."""
+    return re.sub(r"(?m)^# ?", "", table)
+
+
+def test_what_the_example_file_leaves_off_loads_too(tmp_path: Path) -> None:
+    """Commented tables are settings that somebody will use: a drop, NATS, a subscriber."""
+    file = tmp_path / "tieline.toml"
+    off = r"(?m)^# \[(?:drops|relay\.nats|subscribers)\b.*\n(?:#.*\n)*"
+    file.write_text(re.sub(off, lambda table: shown(table[0]), EXAMPLE.read_text()))
+
+    settings = load_settings(file)
+
+    assert settings.drops["legacy-billing"].kind == "invoice"
+    assert settings.relay_targets == ["nats", "finance-hub"]
 
 
 DROP = """

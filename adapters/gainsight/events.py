@@ -149,15 +149,15 @@ class GainsightEvents:
             found[event.subject] = max(event.version, found.get(event.subject, ""))
         return found
 
-    async def read(self, event: InboundEvent) -> AnyFacts:
-        """The onboarding or task as it is now; what belongs to no onboarding of ours, and what was
-        deleted, is NotFound."""
+    async def read(self, event: InboundEvent) -> AnyFacts | None:
+        """The onboarding or task as it is now; None for what belongs to no onboarding that we
+        opened. Raises NotFound for what was deleted."""
         task: Record = {}
         if event.kind == Kind.TASK:
             task = await self._one(TASK, TASK_CHANGE_FIELDS, event.subject)
         cta = await self._one(CTA, CTA_CHANGE_FIELDS, str(task.get("CTAId") or event.subject))
         if not cta.get(REFERENCE_FIELD):
-            raise NotFound(f"{event.type} {event.subject} is of no onboarding that we opened")
+            return None
         owner = await self._owner(str(cta.get("CompanyId") or ""))
         try:
             if task:

@@ -11,8 +11,8 @@ from adapters.stripe.mapping import (
     KEY,
     OPPORTUNITY,
     require_billable_start,
-    schedule_minor,
-    subscription_minor,
+    schedule_total,
+    subscription_total,
     to_stripe_customer,
     to_stripe_schedule,
     to_stripe_subscription,
@@ -194,12 +194,12 @@ def _ref(record: Record) -> ExternalRef:
     return ExternalRef(id=record["id"], detail={"schedule": str(schedule)} if schedule else {})
 
 
-def _charged_minor(record: Record) -> int:
+def _charged(record: Record) -> Money:
     try:
         if record["object"] == "subscription_schedule":
-            return schedule_minor(record)
-        return subscription_minor(record)
-    except (KeyError, TypeError, ValueError) as error:
+            return schedule_total(record)
+        return subscription_total(record)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise Malformed(
             f"Stripe's {record.get('object')} {record.get('id')} cannot be added up: {error!r}"
         ) from None
@@ -208,21 +208,19 @@ def _charged_minor(record: Record) -> int:
 def _verify(record: Record, spec: SubscriptionSpec) -> None:
     if record["object"] == "subscription" and record.get("schedule"):
         return  # found by the probe, and only its current phase is on it
-    charged = _charged_minor(record)
-    if charged != spec.total.amount_minor:
+    charged = _charged(record)
+    if charged != spec.total:
         raise Malformed(
-            f"Stripe's {record['id']} charges {charged} {spec.currency}, "
-            f"{spec.total.amount_minor} were ordered",
+            f"Stripe's {record['id']} charges {charged}, {spec.total} were ordered",
             about=spec.opportunity_id,
         )
 
 
 def _booking(record: Record, priced: Record) -> Booking:
-    currency = record.get("currency") or priced["phases"][0]["currency"]
     return Booking(
         kind="subscription",
         id=record["id"],
         business_id=record["metadata"].get(OPPORTUNITY, ""),
         status=record["status"],
-        amount=Money(amount_minor=_charged_minor(priced), currency=str(currency).upper()),
+        amount=_charged(priced),
     )

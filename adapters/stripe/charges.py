@@ -2,7 +2,8 @@
 
 Stripe bills one-time items with the first invoice and then forgets that they belonged to the
 subscription, and it knows no milestones. Both are written beside the subscription, so that what
-was booked can be counted from the record itself.
+was booked can be counted from the record itself. The amounts there are in our minor units, which
+in two currencies are not Stripe's (`adapters.stripe.amounts`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from adapters.stripe.amounts import to_stripe_amount
 from canonical.errors import UnsupportedTerms
 from canonical.plan import OneTimeItem
 
@@ -18,13 +20,14 @@ PARTS_MAX = 20
 PREFIX = "tieline_charges_"
 
 
-def to_stripe_charges(items: Sequence[OneTimeItem]) -> dict[str, str]:
+def to_stripe_charges(items: Sequence[OneTimeItem], currency: str) -> dict[str, str]:
     """The items as compact JSON, cut at item boundaries to the size of a metadata value.
 
-    Raises UnsupportedTerms when there are more than fit.
+    Raises UnsupportedTerms when there are more than fit, or one that Stripe could never charge.
     """
     parts: list[list[list[Any]]] = []
     for item in items:
+        to_stripe_amount(item.unit_amount_minor, currency, about=item.line_id)
         row = [item.line_id, item.product, item.quantity, item.unit_amount_minor, item.milestone]
         if parts and len(_json([*parts[-1], row])) <= VALUE_CHARACTERS_MAX:
             parts[-1].append(row)

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from adapters.stripe.amounts import from_stripe_amount, to_stripe_amount
 from adapters.stripe.charges import from_stripe_charges, to_stripe_charges
 from adapters.stripe.taxes import TAX_ID_TYPES
 from canonical.effects import Stamp
 from canonical.errors import UnsupportedTerms
+from canonical.money import Money
 from canonical.plan import CustomerSpec, OneTimeItem, Phase, PricedItem, SubscriptionSpec
 
 Record = dict[str, Any]
@@ -129,41 +131,45 @@ def to_stripe_metadata(spec: SubscriptionSpec, stamp: Stamp) -> dict[str, str]:
             TERM: str(sum(phase.months for phase in spec.phases)),
             "tieline_po_number": spec.po_number,
         }
-        | to_stripe_charges(spec.one_time)
+        | to_stripe_charges(spec.one_time, spec.currency)
     )
 
 
-def subscription_minor(subscription: Record) -> int:
+def subscription_total(subscription: Record) -> Money:
     """What a subscription charges over its term: items by their intervals, and charges beside.
 
-    Raises KeyError, TypeError or ValueError when the record is not one of ours.
+    Raises LookupError, TypeError or ValueError when the record is not one of ours.
     """
     metadata = subscription["metadata"]
     items = subscription["items"]["data"]
-    return _recurring_minor(items, int(metadata[TERM])) + _beside_minor(metadata)
+    return _recurring(items, int(metadata[TERM])) + _beside(metadata, subscription["currency"])
 
 
-def schedule_minor(schedule: Record) -> int:
+def schedule_total(schedule: Record) -> Money:
     """The same of a schedule whose prices are expanded, phase by phase."""
-    phases = sum(
-        _recurring_minor(phase["items"], _phase_months(phase)) for phase in schedule["phases"]
-    )
-    return phases + _beside_minor(schedule["metadata"])
-
-
-def _recurring_minor(items: Sequence[Record], months: int) -> int:
-    total = 0
-    for item in items:
-        recurring = item["price"]["recurring"]
-        interval = MONTHS[recurring["interval"]] * int(recurring["interval_count"])
-        if months % interval:
-            raise ValueError(f"{months} months are not whole intervals of {interval}")
-        total += int(item["price"]["unit_amount"]) * int(item["quantity"]) * (months // interval)
+    phases = schedule["phases"]
+    total = _beside(schedule["metadata"], phases[0]["currency"])
+    for phase in phases:
+        total += _recurring(phase["items"], _phase_months(phase))
     return total
 
 
-def _beside_minor(metadata: Mapping[str, str]) -> int:
-    return sum(i.unit_amount_minor * i.quantity for i in from_stripe_charges(metadata))
+def _recurring(items: Sequence[Record], months: int) -> Money:
+    charged: list[Money] = []
+    for item in items:
+        price = item["price"]
+        recurring = price["recurring"]
+        interval = MONTHS[recurring["interval"]] * int(recurring["interval_count"])
+        if months % interval:
+            raise ValueError(f"{months} months are not whole intervals of {interval}")
+        each = from_stripe_amount(price["unit_amount"], price["currency"])
+        charged.append(each * (int(item["quantity"]) * (months // interval)))
+    return Money.total(charged, charged[0].currency)
+
+
+def _beside(metadata: Mapping[str, str], currency: str) -> Money:
+    minor = sum(i.unit_amount_minor * i.quantity for i in from_stripe_charges(metadata))
+    return Money(amount_minor=minor, currency=currency.upper())
 
 
 def _phase_months(phase: Record) -> int:
@@ -186,7 +192,7 @@ def _item(item: PricedItem, currency: str) -> Record:
         "price_data": {
             "currency": currency.lower(),
             "product": item.product,
-            "unit_amount": item.unit_amount_minor,
+            "unit_amount": to_stripe_amount(item.unit_amount_minor, currency, about=item.line_id),
             "recurring": {"interval": "month", "interval_count": item.interval_months},
         },
         "quantity": item.quantity,
@@ -206,7 +212,7 @@ def _invoice_item(item: OneTimeItem, currency: str) -> Record:
         "price_data": {
             "currency": currency.lower(),
             "product": item.product,
-            "unit_amount": item.unit_amount_minor,
+            "unit_amount": to_stripe_amount(item.unit_amount_minor, currency, about=item.line_id),
         },
         "quantity": item.quantity,
         "metadata": {"tieline_line": item.line_id},

@@ -56,9 +56,9 @@ class EventsPort(Protocol):
         is counted against."""
         ...
 
-    async def read(self, event: InboundEvent) -> AnyFacts:
-        """The record that a hint is about, as it is now; raises NotFound when it is gone and
-        Malformed when it cannot be understood."""
+    async def read(self, event: InboundEvent) -> AnyFacts | None:
+        """The record that a hint is about, as it is now; None for one that is there and is none of
+        ours. Raises NotFound when it is gone and Malformed when it cannot be understood."""
         ...
 
     async def aclose(self) -> None:

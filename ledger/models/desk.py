@@ -16,6 +16,7 @@ class ProcessRow(LedgerModel, table=True):
     __table_args__ = (
         Index("ix_processes_stage", "process", "stage"),
         Index("ix_processes_account_id", "account_id"),
+        Index("ix_processes_business_id", "business_id"),
     )
 
     workflow_id: str = Field(primary_key=True)
@@ -37,7 +38,7 @@ class MilestoneRow(LedgerModel, table=True):
     """When a process first reached a milestone (R69, R143)."""
 
     __tablename__ = "milestones"
-    __table_args__ = (Index("ix_milestones_milestone", "process", "milestone"),)
+    __table_args__ = (Index("ix_milestones_milestone", "process", "milestone", "at"),)
 
     workflow_id: str = Field(primary_key=True)
     milestone: str = Field(primary_key=True)

@@ -26,7 +26,15 @@ class InboxRow(LedgerModel, table=True):
             postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_inbox_state", "state", "cause"),
-        Index("ix_inbox_subject", "source", "kind", "subject"),
+        Index("ix_inbox_subject", "source", "subject", "version"),
+        # Partial, so that storing what comes in does not pay for it.
+        Index(
+            "ix_inbox_settled",
+            "settled_at",
+            "state",
+            sqlite_where=text("settled_at IS NOT NULL"),
+            postgresql_where=text("settled_at IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Identity)

@@ -127,6 +127,22 @@ async def test_a_record_that_is_gone_is_a_dead_letter_in_the_end(db: Database) -
     assert (line.state, line.cause, line.attempts) == (InboxState.DEAD, "NotFound", FAILURES_MAX)
 
 
+async def test_a_hint_about_a_record_that_is_none_of_ours_is_ignored(db: Database) -> None:
+    """A callback of too wide a rule: one read for all of its hints, and no dead letter."""
+    source = MemorySource(foreign={"in_0001"})
+    for minute in (1, 2):
+        await Inbox(db).store(source.change(invoice(1, minute)))
+    await Inbox(db).store(source.change(invoice(2)))
+
+    done = await take_in(db, source)
+
+    assert done == TakenIn(recorded=1, ignored=2)
+    assert sorted(source.reads) == ["in_0001", "in_0002"]
+    lines = [line for line in await list_events(db) if line.subject == "in_0001"]
+    assert {(line.state, line.cause) for line in lines} == {(InboxState.IGNORED, "")}
+    assert await told(db) == ["invoice.posted"]
+
+
 @pytest.mark.parametrize(
     "around_us",
     [Unavailable("down"), RateLimited("slow", retry_after_seconds=7), Unauthorized("key")],

@@ -168,6 +168,29 @@ class TestStripeBilling(BillingPortContract):
         (booking,) = [r async for r in port.records() if isinstance(r, Booking)]
         assert booking.amount == spec.total
 
+    @pytest.mark.parametrize(
+        ("currency", "unit", "invoiced"),
+        [("JPY", 12_000, 120_000), ("ISK", 12_000, 12_000_000), ("MGA", 12_000, 1_200),
+         ("KWD", 12_000, 120_000)],
+    )  # fmt: skip
+    async def test_money_is_written_as_stripe_counts_it_and_read_back_as_we_do(
+        self, port: StripeBilling, simulator: StripeSimulator,
+        currency: str, unit: int, invoiced: int,
+    ) -> None:  # fmt: skip
+        """Yen, kronas, ariary and dinars: what is billed is what was ordered, to the minor unit."""
+        await self.prepare(port)
+        go_live = OneTimeItem(line_id="00k5g00000Line2AAA", product="prod_setup", quantity=1,
+                              unit_amount_minor=50_000, milestone="Go-live")  # fmt: skip
+        phase = Phase(starts_on=TODAY, months=12, items=[seats(unit)])
+        spec = subscription(phase, one_time=[go_live], currency=currency)
+
+        await port.create_subscription(spec, self.customer.id, stamp("deal/1"))
+
+        (invoice,) = simulator.state()["invoices"]
+        assert (invoice["total"], invoice["currency"]) == (invoiced, currency.lower())
+        (booking,) = [r async for r in port.records() if isinstance(r, Booking)]
+        assert booking.amount == spec.total
+
     async def test_a_start_that_would_leave_an_interval_unbilled_is_refused(
         self, port: StripeBilling, simulator: StripeSimulator
     ) -> None:

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from adapters.http import Answer, error_for
+from adapters.stripe.amounts import from_stripe_amount, to_stripe_amount
 from adapters.stripe.billing import looks_live
 from adapters.stripe.charges import from_stripe_charges, to_stripe_charges
 from adapters.stripe.errors import ERRORS
 from adapters.stripe.forms import to_stripe_form
 from adapters.stripe.mapping import (
     require_billable_start,
-    schedule_minor,
-    subscription_minor,
+    schedule_total,
+    subscription_total,
     to_stripe_customer,
     to_stripe_schedule,
     to_stripe_subscription,
@@ -29,6 +30,7 @@ from canonical.errors import (
     Unauthorized,
     UnsupportedTerms,
 )
+from canonical.money import Money
 from canonical.plan import OneTimeItem, Phase
 from tests.adapters.contracts.billing import GLOBEX, ramp, seats, subscription
 from tests.adapters.contracts.port import stamp
@@ -123,7 +125,7 @@ def test_charges_come_back_from_the_metadata() -> None:
     """However many values they were cut into, none longer than Stripe takes."""
     many = [GO_LIVE.model_copy(update={"line_id": f"00k{n}"}) for n in range(40)]
 
-    metadata = to_stripe_charges(many)
+    metadata = to_stripe_charges(many, "EUR")
 
     assert len(metadata) > 1
     assert all(len(value) <= 500 for value in metadata.values())
@@ -133,24 +135,71 @@ def test_charges_come_back_from_the_metadata() -> None:
 def test_charges_beyond_what_fits_are_refused() -> None:
     """Better than a subscription that cannot be counted."""
     with pytest.raises(UnsupportedTerms):
-        to_stripe_charges([GO_LIVE.model_copy(update={"milestone": "x" * 600})])
+        to_stripe_charges([GO_LIVE.model_copy(update={"milestone": "x" * 600})], "EUR")
+
+
+@pytest.mark.parametrize(
+    ("currency", "ours", "stripes"),
+    [
+        ("EUR", 12_000, 12_000), ("JPY", 500, 500), ("KWD", 5_120, 5_120), ("ISK", 5, 500),
+        ("MGA", 700, 7), ("MGA", -700, -7), ("ISK", 0, 0),
+    ],
+)  # fmt: skip
+def test_amounts_are_written_as_stripe_counts_and_come_back(
+    currency: str, ours: int, stripes: int
+) -> None:
+    """Five kronas are 500 there, seven ariary are 7; both ways, whole numbers only."""
+    written = to_stripe_amount(ours, currency)
+
+    assert (type(written), written) == (int, stripes)
+    assert from_stripe_amount(written, currency.lower()).amount_minor == ours
+
+
+@pytest.mark.parametrize(("currency", "ours"), [("MGA", 701), ("KWD", 5_124), ("TND", 1)])
+def test_a_price_that_stripe_cannot_take_is_refused_and_never_rounded(
+    currency: str, ours: int
+) -> None:
+    """A fraction of an ariary, a thousandth of a dinar: a person decides; the line is named."""
+    with pytest.raises(UnsupportedTerms) as refused:
+        to_stripe_charges([GO_LIVE.model_copy(update={"unit_amount_minor": ours})], currency)
+
+    assert refused.value.about == "00k3"
+
+
+@pytest.mark.parametrize(("currency", "factor"), [("ISK", 100), ("JPY", 1)])
+def test_every_price_of_a_subscription_is_written_as_stripe_counts(
+    currency: str, factor: int
+) -> None:
+    """Seats, ramps and set-up alike; what is beside the subscription stays as we count."""
+    spec = subscription(*ramp(START), one_time=[SETUP, GO_LIVE], currency=currency)
+
+    params = to_stripe_schedule(spec, "cus_1", stamp("deal/1"))
+
+    units = [i["price_data"]["unit_amount"] for p in params["phases"] for i in p["items"]]
+    assert units == [12_000 * factor] * 3
+    (once,) = params["phases"][0]["add_invoice_items"]
+    assert once["price_data"]["unit_amount"] == 150_000 * factor
+    assert from_stripe_charges(params["metadata"]) == [SETUP, GO_LIVE]
 
 
 def test_what_was_booked_is_computed_and_not_believed() -> None:
     """A wrong number in the metadata changes nothing."""
     record = {
+        "currency": "eur",
         "metadata": {"tieline_months": "24", "tieline_total_minor": "1"}
-        | to_stripe_charges([GO_LIVE]),
+        | to_stripe_charges([GO_LIVE], "EUR"),
         "items": {
             "data": [
-                {"quantity": 10, "price": {"unit_amount": 1_000,
+                {"quantity": 10, "price": {"unit_amount": 1_000, "currency": "eur",
                  "recurring": {"interval": "month", "interval_count": 1}}},
-                {"quantity": 1, "price": {"unit_amount": 50_000,
+                {"quantity": 1, "price": {"unit_amount": 50_000, "currency": "eur",
                  "recurring": {"interval": "year", "interval_count": 1}}},
             ]
         },
     }  # fmt: skip
-    assert subscription_minor(record) == 24 * 10_000 + 2 * 50_000 + 150_000
+    assert subscription_total(record) == Money(
+        amount_minor=24 * 10_000 + 2 * 50_000 + 150_000, currency="EUR"
+    )
 
 
 def test_a_schedule_is_counted_phase_by_phase() -> None:
@@ -158,8 +207,11 @@ def test_a_schedule_is_counted_phase_by_phase() -> None:
 
     def phase(start: int, end: int, unit: int) -> dict[str, Any]:
         recurring = {"interval": "month", "interval_count": 1}
-        price = {"unit_amount": unit, "recurring": recurring}
-        return {"start_date": start, "end_date": end, "items": [{"quantity": 2, "price": price}]}
+        price = {"unit_amount": unit, "currency": "eur", "recurring": recurring}
+        return {
+            "start_date": start, "end_date": end, "currency": "eur",
+            "items": [{"quantity": 2, "price": price}],
+        }  # fmt: skip
 
     # 2026-01-31 to 2026-02-28 to 2026-04-28
     record = {
@@ -169,7 +221,7 @@ def test_a_schedule_is_counted_phase_by_phase() -> None:
             phase(1_772_236_800, 1_777_334_400, 300),
         ],
     }
-    assert schedule_minor(record) == 2 * 100 + 2 * 2 * 300
+    assert schedule_total(record) == Money(amount_minor=2 * 100 + 2 * 2 * 300, currency="EUR")
 
 
 @pytest.mark.parametrize(

@@ -43,3 +43,15 @@ def test_the_secrets_of_the_example_settings_reach_the_containers() -> None:
     assert variables and files
     assert {v for v in variables if not re.search(rf"^ +{v}:$", COMPOSE, re.MULTILINE)} == set()
     assert {f for f in files if not re.search(rf"^  {f}:$", COMPOSE, re.MULTILINE)} == set()
+
+
+def test_what_the_settings_leave_off_has_its_place_in_the_deployment_too() -> None:
+    """A subscriber's secret, the credentials of NATS and the drops' folder are named there."""
+    settings = (ROOT / "tieline.example.toml").read_text()
+    off = "\n".join(line for line in settings.splitlines() if line.startswith("#"))
+
+    for variable in re.findall(r'"env:([A-Z_]+)"', off):
+        assert re.search(rf"^ +{variable}:$", COMPOSE, re.MULTILINE), variable
+    for file in re.findall(r'"file:/run/secrets/([\w.]+)"', off):
+        assert re.search(rf"^  {file}:$", COMPOSE, re.MULTILINE), file
+    assert re.findall(r'folder = "(/srv/drops)/', off) and ":/srv/drops" in COMPOSE

@@ -1,15 +1,33 @@
 """The doctor finds what a process would miss, and says what to do about it."""
 
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from temporalio.client import Client
 
+from canonical.ports.events import ChangePage
+from ledger.feeds import Feeds
+from ledger.relay import SqlRelay
+from ledger.scopes import Lease
+from starters.schedules import Planned, keep_schedules, planned
 from tests.cli.terminal import Said, awaited
 from tests.world import World, eventually, world
 from tieline.rehearsal.credentials import Credentials
 
 CONNECTIONS = ["crm", "billing", "erp", "support", "success"]
 SECRET = "canary-of-the-erp"
+
+
+@pytest.fixture(autouse=True)
+async def watch(client: Client) -> AsyncIterator[list[Planned]]:
+    """The schedules of a worker that has begun; what a test adds is removed like them."""
+    kept = planned({})
+    await keep_schedules(client, kept)
+    yield kept
+    await keep_schedules(client, [Planned(one.schedule_id, one.workflow) for one in kept])
 
 
 def failed(said: Said) -> dict[str, str]:
@@ -40,10 +58,12 @@ async def test_a_house_in_order_passes_every_check(tieline: World) -> None:
         "ledger",
         *(f"{name} {name}" for name in CONNECTIONS),
         "payload encryption",
+        "relay processes",
         "temporal",
         "search attributes",
         "worker processes",
         *(f"worker {name}" for name in CONNECTIONS),
+        "schedule intake-watch",
     ]
     assert table.code == 0
     assert table.out.splitlines()[-1] == "All is well."
@@ -60,8 +80,8 @@ async def test_a_vendor_that_is_down_is_the_one_that_is_named(tieline: World) ->
     assert said.code == table.code == 1
     assert list(failed(said)) == ["erp erp"]
     assert failed(said)["erp erp"].startswith("Unavailable: ")
-    assert len(said.json) == 16
-    assert table.out.splitlines()[-1] == "1 of 16 checks failed."
+    assert len(said.json) == 18
+    assert table.out.splitlines()[-1] == "1 of 18 checks failed."
     assert "Traceback" not in said.err + table.err
 
 
@@ -88,6 +108,112 @@ async def test_a_secret_that_is_wrong_or_missing_is_never_shown(
     assert found["billing billing"].startswith("Unauthorized: ")
     assert found["support support"] == "Misconfigured: secret env:NO_TOKEN is missing or empty"
     assert SECRET not in said.out + said.err
+
+
+async def test_a_feed_says_how_far_it_was_read_and_why_it_stands_still(
+    tieline: World, client: Client, watch: list[Planned]
+) -> None:
+    """Polled and read: well. Read long ago, or failing now: the feed is named, with the reason."""
+    # Given billing is to be polled, and nobody has begun to
+    await once_served(tieline)
+    with tieline.config.open("a") as config:
+        config.write("[connections.billing.poll]\nevery_seconds = 86400\n")
+    never = await awaited("--config", tieline.config, "--json", "doctor")
+    polled = {"billing": tieline.settings.connections["billing"].poll}
+    polled["billing"] = polled["billing"].model_copy(update={"every_seconds": 86400})
+    watch[:] = planned(polled)
+    feeds = Feeds(tieline.house.database)
+
+    # Then a connection that was never asked is found out, twice
+    assert failed(never) == {
+        "feed billing": "NotFound: never read; start `tieline worker`, which asks what changed",
+        "schedule event-poll/billing": (
+            "NotFound: not in Temporal; start `tieline worker`, which makes it"
+        ),
+    }
+
+    # When it is asked, the feed is well; when its place is old, it is not
+    await keep_schedules(client, watch)
+    await eventually(lambda: feeds.cursor("billing", "events"))
+    well = await awaited("--config", tieline.config, "--json", "doctor")
+    long_ago = datetime.now(UTC) - timedelta(days=16)
+    page = ChangePage(events=[], cursor="evt_1", read_up_to=long_ago)
+    await feeds.keep("billing", "events", page)
+    await feeds.failed("billing", "events", "Stripe refuses the key")
+    behind = await awaited("--config", tieline.config, "--json", "doctor")
+
+    # Then
+    assert (well.code, failed(well)) == (0, {})
+    assert {"feed billing/events", "schedule event-poll/billing"} <= {
+        one["check"] for one in well.json
+    }
+    assert behind.code == 1
+    (said,) = failed(behind).values()
+    assert said.startswith("CursorBehind: last read up to ")
+    assert "Stripe refuses the key" in said
+
+
+async def test_a_schedule_that_somebody_paused_is_named_with_the_note(
+    tieline: World, client: Client
+) -> None:
+    """Nothing is watched until it is resumed, and the doctor says how."""
+    await once_served(tieline)
+    await client.get_schedule_handle("intake-watch").pause(note="Ada: migration")
+
+    said = await awaited("--config", tieline.config, "--json", "doctor")
+
+    assert list(failed(said)) == ["schedule intake-watch"]
+    assert "Ada: migration" in failed(said)["schedule intake-watch"]
+    assert "--unpause --schedule-id intake-watch" in failed(said)["schedule intake-watch"]
+
+
+async def test_a_target_of_the_relay_says_whether_it_takes_events(tieline: World) -> None:
+    """Never relayed to, well, failing, asked for no more: each with what to do."""
+    await once_served(tieline)
+    with tieline.config.open("a") as config:
+        config.write(
+            "[subscribers.finance-hub]\nurl = 'https://hub.globex.example/tieline'\n"
+            "secret = 'env:FINANCE_HUB_SECRET'\n"
+        )
+
+    async def says() -> str:
+        said = await awaited("--config", tieline.config, "--json", "doctor")
+        assert set(failed(said)) <= {"relay finance-hub"}
+        return failed(said).get("relay finance-hub", "")
+
+    hub = SqlRelay(tieline.house.database, "finance-hub", Lease("test", 30.0))
+    assert await says() == "NotFound: never relayed to; start `tieline relay`"
+    await hub.begin()
+    assert await says() == ""
+    await hub.failing("answered 401")
+    assert "0 events wait: answered 401" in await says()
+    await hub.stop("answered 410")
+    assert "once it is well again: `tieline events resume finance-hub`" in await says()
+
+
+@pytest.fixture
+def base_installation() -> Iterator[None]:
+    """A machine without gRPC: the extra was not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "adapters.salesforce.pubsub.wire", raising=False)
+        patch.setitem(sys.modules, "grpc", None)
+        yield
+
+
+async def test_an_event_bus_without_its_extra_says_what_to_install(
+    tieline: World, base_installation: None
+) -> None:
+    """The settings speak of a topic, and nothing here could hear it."""
+    await once_served(tieline)
+    text = tieline.config.read_text()
+    topic = '"pubsub_topic" = "/event/Order_Closed_Won__e", '
+    at = text.index("options = { ", text.index("[connections.crm]")) + len("options = { ")
+    tieline.config.write_text(text[:at] + topic + text[at:])
+
+    said = await awaited("--config", tieline.config, "--json", "doctor")
+
+    assert list(failed(said)) == ["bus crm"]
+    assert "pip install 'tieline[salesforce-pubsub]'" in failed(said)["bus crm"]
 
 
 async def test_queues_that_nobody_serves_are_named(

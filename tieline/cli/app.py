@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "doctor": (
         "doctor",
-        "Check catalogue, ledger, Temporal, workers and each vendor; exit 1 if one check fails.",
+        "Check catalogue, ledger, vendors, feeds, relay, Temporal and workers; exit 1 if one fails.",
     ),
     "start": ("processes", "Start a process, once, whoever asks."),
     "progress": (

@@ -1,8 +1,8 @@
 """`tieline doctor`: is everything that a process needs there, and if not, what to do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from functools import partial
 
 import typer
 from rich.text import Text
@@ -11,7 +11,6 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from adapters.registry import connect as connect_vendor
 from canonical.connections import Connection, task_queue
@@ -21,20 +20,11 @@ from canonical.visibility import SEARCH_ATTRIBUTES
 from governance.catalogue import load_catalogue
 from ledger.database import Database
 from ledger.migrate import is_current
+from tieline.cli.doctor_events import bus, has_bus, of_temporal, of_the_ledger
+from tieline.cli.finding import Finding, checked
 from tieline.cli.output import context_of, out, print_table, show
 from tieline.settings import Settings
 from tieline.temporal import connect
-
-CHECK_SECONDS = 15.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check: what was looked at, whether it is good, and what was seen or is to be done."""
-
-    check: str
-    good: bool
-    says: str
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +33,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(context: typer.Context) -> None:
-    """Check catalogue, ledger, Temporal, workers and each vendor; exit 1 if one check fails."""
+    """Check catalogue, ledger, vendors, feeds, relay, Temporal and workers; exit 1 if one fails.
+
+    What fails says what to do.
+    """
     shared = context_of(context)
     findings = asyncio.run(_examine(shared.settings()))
     show(shared, [vars(finding) for finding in findings], lambda: _render(findings))
@@ -65,35 +58,32 @@ async def _examine(settings: Settings) -> list[Finding]:
 
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
-    yield await _checked("catalogue", lambda: _catalogue(settings))
-    yield await _checked("ledger", lambda: _ledger(settings))
+    yield await checked("catalogue", partial(_catalogue, settings))
+    ledger = await checked("ledger", partial(_ledger, settings))
+    yield ledger
     if not settings.connections:
         yield Finding("connections", False, "none; add [connections.NAME] tables to tieline.toml")
     for connection in settings.connections.values():
-        name = f"{connection.role} {connection.name}"
-        yield await _checked(name, lambda connection=connection: _vendor(connection))  # type: ignore[misc]
+        yield await checked(f"{connection.role} {connection.name}", partial(_vendor, connection))
+        if has_bus(connection):
+            yield await checked(f"bus {connection.name}", partial(bus, connection))
     yield Finding("payload encryption", True, "on" if settings.payload_keys else "off")
+    if ledger.good:
+        async for finding in of_the_ledger(settings):
+            yield finding
     try:
         client = await connect(settings)
     except TielineError as error:
         yield Finding("temporal", False, str(error))
         return
     yield Finding("temporal", True, f"{settings.temporal.address} answers")
-    yield await _checked("search attributes", lambda: _search_attributes(client))
+    yield await checked("search attributes", partial(_search_attributes, client))
     queues = {"processes": PROCESS_QUEUE}
-    queues |= {name: task_queue(name) for name in settings.connections}
+    queues |= {name: task_queue(name) for name in settings.polling}
     for name, queue in queues.items():
-        yield await _checked(f"worker {name}", lambda queue=queue: _pollers(client, queue))  # type: ignore[misc]
-
-
-async def _checked(check: str, look: Callable[[], Awaitable[str]]) -> Finding:
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            return Finding(check, True, await look())
-    except TielineError as error:
-        return Finding(check, False, f"{error.cause}: {error}")
-    except (TimeoutError, RPCError) as error:
-        return Finding(check, False, f"Unavailable: no answer ({error or CHECK_SECONDS})")
+        yield await checked(f"worker {name}", partial(_pollers, client, queue))
+    async for finding in of_temporal(client, settings):
+        yield finding
 
 
 async def _catalogue(settings: Settings) -> str:

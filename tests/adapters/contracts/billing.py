@@ -31,7 +31,10 @@ def seats(unit_minor: int, quantity: int = 10, every_months: int = 12) -> Priced
 
 
 def subscription(
-    *phases: Phase, one_time: list[OneTimeItem] | None = None, deal: str = DEAL
+    *phases: Phase,
+    one_time: list[OneTimeItem] | None = None,
+    deal: str = DEAL,
+    currency: str = "EUR",
 ) -> SubscriptionSpec:
     """A subscription of Globex, net 45; one year of ten seats at 120.00 by default."""
     spread = list(phases) or [Phase(starts_on=TODAY, months=12, items=[seats(12_000)])]
@@ -39,9 +42,9 @@ def subscription(
     total = sum(p.total_minor() for p in spread)
     total += sum(i.unit_amount_minor * i.quantity for i in once)
     return SubscriptionSpec(
-        opportunity_id=deal, account_id=GLOBEX.account_id, currency="EUR", phases=spread,
-        one_time=once, days_until_due=45, po_number="PO-7", total=Money.of(0, "EUR")
-        + Money(amount_minor=total, currency="EUR"),
+        opportunity_id=deal, account_id=GLOBEX.account_id, currency=currency, phases=spread,
+        one_time=once, days_until_due=45, po_number="PO-7",
+        total=Money(amount_minor=total, currency=currency),
     )  # fmt: skip
 
 

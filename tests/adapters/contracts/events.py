@@ -211,6 +211,7 @@ class EventsContract(ABC):
 
         facts = await events.read(old)
 
+        assert facts is not None
         assert facts.kind == old.kind
         assert facts.version >= newest
         assert facts.changed_at.tzinfo is not None
