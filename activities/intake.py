@@ -1,7 +1,9 @@
 """Intake of one connection: take in what it told, the record itself read again (R60, R71)."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -19,12 +21,12 @@ READS_AT_ONCE_MAX = 10
 FAILURES_MAX = 5
 RETRY_SECONDS_MIN = 1.0
 RETRY_SECONDS_MAX = 900.0
+HEARTBEAT_SECONDS = 5.0
+PUT_OFFS_COUNTED_MAX = 100_000
 # What is wrong is around us, not in the hint: it waits, and never dies of it.
 AROUND_US = (Transient, Unauthorized, Misconfigured)
 # Deals start a process, which reads them itself: the dispatcher's, not ours.
 STARTING_KINDS = (Kind.OPPORTUNITY.value,)
-
-Outcome = AnyFacts | Exception
 
 
 class IntakeActivities:
@@ -35,6 +37,8 @@ class IntakeActivities:
         self._connection = connection
         self._hints = hints
         self._records = records
+        # How often a hint was put off; a new process asks sooner, which does no harm.
+        self._put_offs: Counter[int] = Counter()
 
     @activity.defn(name="intake.take_in")
     async def take_in(self, _: ConnectionRef) -> TakenIn:
@@ -44,30 +48,37 @@ class IntakeActivities:
         is a dead letter.
         """
         hints = await self._hints.pending(
-            HINTS_PER_ROUND_MAX, source=self._connection, but_kinds=STARTING_KINDS
+            HINTS_PER_ROUND_MAX,
+            source=self._connection,
+            but_kinds=STARTING_KINDS,
+            together=True,
         )
         if not hints:
             return TakenIn()
-        known = await self._records.versions(self._connection, hints)
-        fresh: list[PendingEvent] = []
-        stale = 0
-        for hint in hints:
-            if hint.version and hint.version < known.get(hint.id, ""):
-                await self._records.stale(hint, known[hint.id])
-                stale += 1
-            else:
-                fresh.append(hint)
-        gate = asyncio.Semaphore(READS_AT_ONCE_MAX)
-        groups = _by_subject(fresh)
-        done = await asyncio.gather(*(self._take_group(group, gate) for group in groups))
+        async with _heartbeats():
+            done = await self._taken(hints)
         return TakenIn(
             recorded=sum(one.recorded for one in done),
-            stale=stale + sum(one.stale for one in done),
+            stale=sum(one.stale for one in done),
             ignored=sum(one.ignored for one in done),
             failed=sum(one.failed for one in done),
             dead=sum(one.dead for one in done),
-            left=len(hints) == HINTS_PER_ROUND_MAX,
+            left=len(hints) >= HINTS_PER_ROUND_MAX,
         )
+
+    async def _taken(self, hints: Sequence[PendingEvent]) -> list[TakenIn]:
+        known = await self._records.versions(self._connection, hints)
+        old = {hint.id for hint in hints if hint.version and hint.version < known.get(hint.id, "")}
+        gate = asyncio.Semaphore(READS_AT_ONCE_MAX)
+        groups = _by_subject([hint for hint in hints if hint.id not in old])
+        return await asyncio.gather(
+            *(self._set_aside(hint, known[hint.id]) for hint in hints if hint.id in old),
+            *(self._take_group(group, gate) for group in groups),
+        )
+
+    async def _set_aside(self, hint: PendingEvent, known: str) -> TakenIn:
+        await self._records.stale(hint, known)
+        return TakenIn(stale=1)
 
     async def _take_group(self, group: Sequence[PendingEvent], gate: asyncio.Semaphore) -> TakenIn:
         """All hints about one record, the newest of which decides what has to be seen."""
@@ -83,18 +94,51 @@ class IntakeActivities:
             return TakenIn(ignored=len(group))
         if facts.version < newest.version and newest.attempts < FAILURES_MAX:
             # The system answers from a copy that lags behind what it told us itself.
-            return await self._failed(group, Transient("The record does not show the change yet."))
-        states = [(await self._records.take(hint, facts)).state for hint in group]
-        return TakenIn(recorded=states.count("recorded"), stale=states.count("stale"))
-
-    async def _failed(self, group: Sequence[PendingEvent], error: Exception) -> TakenIn:
-        dead = 0
+            lag = Transient("The record does not show the change yet.")
+            return await self._failed(group, lag, own=True)
+        taken = await self._records.take(group[0], facts, *group[1:])
         for hint in group:
-            dies = not isinstance(error, AROUND_US) and hint.attempts >= FAILURES_MAX
-            retry_at = datetime.now(UTC) + timedelta(seconds=_wait_seconds(error, hint.attempts))
-            await self._hints.failed(hint.id, _said(error), retry_at, dies, _cause(error))
-            dead += dies
+            self._put_offs.pop(hint.id, None)
+        return TakenIn(**{taken.state: len(group)})
+
+    async def _failed(
+        self, group: Sequence[PendingEvent], error: Exception, own: bool = False
+    ) -> TakenIn:
+        theirs = own or not isinstance(error, AROUND_US)
+        settle = self._tried if theirs else self._put_off
+        dead = sum(await asyncio.gather(*(settle(hint, error) for hint in group)))
         return TakenIn(failed=len(group), dead=dead)
+
+    async def _tried(self, hint: PendingEvent, error: Exception) -> bool:
+        """A failure of the hint's own; whether it was the last."""
+        dies = not isinstance(error, AROUND_US) and hint.attempts >= FAILURES_MAX
+        retry_at = _retry_at(error, hint.attempts)
+        await self._hints.failed(hint.id, _said(error), retry_at, dies, _cause(error))
+        return dies
+
+    async def _put_off(self, hint: PendingEvent, error: Exception) -> bool:
+        if len(self._put_offs) >= PUT_OFFS_COUNTED_MAX:
+            self._put_offs.clear()
+        self._put_offs[hint.id] += 1
+        retry_at = _retry_at(error, self._put_offs[hint.id])
+        await self._hints.put_off(hint.id, _said(error), retry_at, _cause(error))
+        return False
+
+
+@contextlib.asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Show Temporal that the round goes on: a task that was lost is then given out again soon."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 def _by_subject(hints: Sequence[PendingEvent]) -> list[list[PendingEvent]]:
@@ -103,10 +147,11 @@ def _by_subject(hints: Sequence[PendingEvent]) -> list[list[PendingEvent]]:
     return [list(group) for _, group in groupby(ordered, key=lambda h: (h.kind, h.subject))]
 
 
-def _wait_seconds(error: Exception, attempts: int) -> float:
+def _retry_at(error: Exception, times: int) -> datetime:
     asked = error.retry_after_seconds if isinstance(error, TielineError) else None
-    doubled = RETRY_SECONDS_MIN * 2.0 ** min(attempts - 1, 20)
-    return float(min(max(asked or 0.0, doubled), RETRY_SECONDS_MAX))
+    doubled = RETRY_SECONDS_MIN * 2.0 ** min(times - 1, 20)
+    seconds = min(max(asked or 0.0, doubled), RETRY_SECONDS_MAX)
+    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 def _cause(error: Exception) -> str:

@@ -107,14 +107,20 @@ class Hints(Protocol):
         source: str | None = None,
         kinds: Collection[str] | None = None,
         but_kinds: Collection[str] = (),
+        together: bool = False,
     ) -> list[PendingEvent]:
-        """Claim hints that are due, the most urgent first."""
+        """Claim hints that are due, the most urgent first; `together` with what else is due about
+        the same records."""
         ...
 
     async def failed(
         self, event_id: int, error: str, retry_at: datetime, dead: bool = False, cause: str = ""
     ) -> None:
         """It could not be taken in: due again at `retry_at`, or set aside for a person."""
+        ...
+
+    async def put_off(self, event_id: int, error: str, retry_at: datetime, cause: str) -> None:
+        """What is wrong is not the hint's fault: due again at `retry_at`, as if not tried."""
         ...
 
 
@@ -133,6 +139,7 @@ class Records(Protocol):
         """Its record is none of ours: the hint is on record, and nothing follows."""
         ...
 
-    async def take(self, hint: PendingEvent, facts: AnyFacts) -> Taken:
-        """Keep a read and tell what happened since the one before, in one transaction."""
+    async def take(self, hint: PendingEvent, facts: AnyFacts, *others: PendingEvent) -> Taken:
+        """Keep a read and tell what happened since the one before, in one transaction; other hints
+        of the same record are answered by the same read."""
         ...

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, select, update
 from sqlmodel import Session
 
 from canonical.inbound import Backlog, Channel, InboundEvent, PendingEvent, Refusal, StoredEvent
@@ -41,6 +41,12 @@ _STORE = Upsert(
     ).returning(inbox.c.id, inbox.c.deliveries),
 )
 _SETTLE = update(inbox).where(inbox.c.id == bindparam("of_id"))
+_PUT_OFF = _SETTLE.values(
+    error=bindparam("error"),
+    due_at=bindparam("due_at"),
+    cause=bindparam("cause"),
+    attempts=inbox.c.attempts - 1,
+)
 _COUNT_REFUSAL = Upsert(
     refusal_counts,
     lambda insert: insert.on_conflict_do_update(
@@ -92,11 +98,13 @@ class Inbox:
         source: str | None = None,
         kinds: Collection[str] | None = None,
         but_kinds: Collection[str] = (),
+        together: bool = False,
     ) -> list[PendingEvent]:
         """Claim events that are due, the most urgent and then the oldest first, so that no other
         dispatcher takes them meanwhile; of one source, and of some kinds or all but some.
 
-        One that is neither settled nor failed within the claim is due again.
+        `together` claims with them what else is due about the same records. One that is neither
+        settled nor failed within the claim is due again.
         """
         moment = now or self._clock()
         wanted: list[ColumnElement[bool]] = []
@@ -108,7 +116,8 @@ class Inbox:
             wanted.append(inbox.c.kind.not_in(but_kinds))
         bounded = min(limit, PENDING_MAX)
         until = moment + self._claim
-        return await self._db.run(lambda s: _claimed(s, bounded, moment, until, wanted))
+        wanted += [inbox.c.state == "pending", inbox.c.due_at <= moment]
+        return await self._db.run(lambda s: _claimed(s, bounded, until, wanted, together))
 
     async def waiting_sources(
         self, now: datetime | None = None, *, but_kinds: Collection[str] = ()
@@ -140,6 +149,11 @@ class Inbox:
         if dead:
             values |= {"state": InboxState.DEAD.value, "settled_at": self._clock()}
         await self._settle(event_id, values)
+
+    async def put_off(self, event_id: int, error: str, retry_at: datetime, cause: str) -> None:
+        """What is wrong is not the event's fault: due again at `retry_at`, as if not tried."""
+        values = {"error": error[:ERROR_CHARACTERS_MAX], "due_at": retry_at, "cause": cause}
+        await self._db.run(lambda s: s.connection().execute(_PUT_OFF, {"of_id": event_id} | values))
 
     async def requeue(self, event_id: int) -> None:
         """Make an event due again, dead or dispatched: a replay that a person asked for (R127)."""
@@ -192,21 +206,23 @@ def requeue(session: Session, event_id: int, now: datetime) -> None:
 def _claimed(
     session: Session,
     limit: int,
-    now: datetime,
     until: datetime,
     wanted: list[ColumnElement[bool]],
+    together: bool,
 ) -> list[PendingEvent]:
     due = (
         select(inbox.c.id)
-        .where(inbox.c.state == "pending", inbox.c.due_at <= now, *wanted)
+        .where(*wanted)
         .order_by(inbox.c.priority, inbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     connection = session.connection()
-    ids = list(connection.execute(due).scalars())
+    ids = set(connection.execute(due).scalars())
     if not ids:
         return []
+    if together:
+        ids.update(connection.execute(_of_same_records(ids, wanted)).scalars())
     claimed = (
         update(inbox)
         .where(inbox.c.id.in_(ids))
@@ -215,6 +231,19 @@ def _claimed(
     )
     events = [PendingEvent(**row._mapping) for row in connection.execute(claimed)]
     return sorted(events, key=lambda event: (event.priority, event.id))
+
+
+def _of_same_records(ids: Collection[int], wanted: list[ColumnElement[bool]]) -> Select[Any]:
+    first = inbox.alias("first")
+    same = [first.c[name] == inbox.c[name] for name in ("source", "kind", "subject")]
+    return (
+        select(inbox.c.id)
+        .join(first, and_(*same))
+        .where(first.c.id.in_(ids), inbox.c.subject != "", *wanted)
+        .order_by(inbox.c.id)
+        .limit(PENDING_MAX)
+        .with_for_update(skip_locked=True, of=inbox)
+    )
 
 
 def refuse(session: Session, refusal: Refusal) -> None:

@@ -4,7 +4,7 @@ One transaction keeps the read, the events that follow from it, the milestones t
 the fate of the hint, so that an event that was taken in has exactly one effect.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -93,18 +93,22 @@ class Records:
         values = {"state": state.value, "error": why, "cause": "", "settled_at": self._clock()}
         await self._db.run(lambda s: settle(s, hint.id, **values))
 
-    async def take(self, hint: PendingEvent, facts: AnyFacts) -> Taken:
-        """Keep a read and tell what happened since the one before."""
+    async def take(self, hint: PendingEvent, facts: AnyFacts, *others: PendingEvent) -> Taken:
+        """Keep a read and tell what happened since the one before; other hints of the same record
+        are answered by the same read."""
         now = self._clock()
-        return await self._db.run(lambda s: _take(s, hint, facts, now))
+        return await self._db.run(lambda s: _take(s, [hint, *others], facts, now))
 
 
-def _take(session: Session, hint: PendingEvent, facts: AnyFacts, now: datetime) -> Taken:
+def _take(
+    session: Session, hints: Sequence[PendingEvent], facts: AnyFacts, now: datetime
+) -> Taken:
+    hint = hints[0]
     key = {"of_connection": hint.source, "of_kind": facts.kind.value, "of_subject": facts.id}
     known = session.connection().execute(_KNOWN, key).first()
     if known is not None and known.version > facts.version:
         why = f"read version {facts.version}, older than {known.version}, which is known"
-        _settle(session, hint, facts, InboxState.STALE, now, why)
+        _settle(session, hints, facts, InboxState.STALE, now, why)
         return Taken(state=InboxState.STALE)
     before = FACTS.validate_python(known.facts) if known else None
     told = occurrences(hint.source, before, facts, now.date())
@@ -117,7 +121,7 @@ def _take(session: Session, hint: PendingEvent, facts: AnyFacts, now: datetime) 
         subject = f"{hint.source}/{facts.kind}/{facts.id}"
         audit.append(session, ACTOR, "record.read", subject, body, now)
     _PUT.run(session, _row(hint, facts, now))
-    _settle(session, hint, facts, InboxState.RECORDED, now)
+    _settle(session, hints, facts, InboxState.RECORDED, now)
     return Taken(state=InboxState.RECORDED, events=[event.id for event in new])
 
 
@@ -136,14 +140,15 @@ def _row(hint: PendingEvent, facts: AnyFacts, now: datetime) -> dict[str, Any]:
 
 def _settle(
     session: Session,
-    hint: PendingEvent,
+    hints: Sequence[PendingEvent],
     facts: AnyFacts,
     state: InboxState,
     now: datetime,
     why: str = "",
 ) -> None:
     values = {"state": state.value, "account_id": facts.account_id, "error": why, "cause": ""}
-    settle(session, hint.id, **values, settled_at=now)
+    for hint in hints:
+        settle(session, hint.id, **values, settled_at=now)
 
 
 def _event(hint: PendingEvent, facts: AnyFacts, occurrence: Occurrence) -> CanonicalEvent:

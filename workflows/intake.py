@@ -35,6 +35,8 @@ POLL_TIMEOUT = timedelta(minutes=10)
 POLL_PATIENCE = timedelta(hours=1)
 HEARTBEAT_TIMEOUT = timedelta(minutes=2)
 TAKE_IN_TIMEOUT = timedelta(minutes=3)
+# A round tells every few seconds that it goes on; one that was lost is begun again after these.
+TAKE_IN_HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 LOCAL_TIMEOUT = timedelta(seconds=60)
 POLLS_PER_RUN_MAX = 20
 ROUNDS_PER_RUN_MAX = 300
@@ -119,6 +121,7 @@ class EventIntake:
                 connection,
                 task_queue=task_queue(connection.connection),
                 start_to_close_timeout=TAKE_IN_TIMEOUT,
+                heartbeat_timeout=TAKE_IN_HEARTBEAT_TIMEOUT,
                 retry_policy=RETRY,
                 priority=TAKE_IN_PRIORITY,
             )

@@ -14,6 +14,7 @@ from adapters.stripe.billing import looks_live
 from adapters.stripe.cursors import Place
 from adapters.stripe.errors import ERRORS
 from adapters.stripe.hints import CONTRACT_TYPES, INVOICE_TYPES, TYPES, hint_from, version_of
+from adapters.stripe.newest import EVENTS, NewestEvents
 from adapters.stripe.records import StripeRecords
 from canonical.connections import Connection
 from canonical.errors import CursorExpired, Malformed, Misconfigured, NotFound
@@ -21,14 +22,12 @@ from canonical.facts import AnyFacts
 from canonical.inbound import BACKFILL_PRIORITY, Channel, InboundEvent
 from canonical.ports.events import ChangePage, EventsPort
 
-EVENTS = "/v1/events"
 STREAM = "events"
 POLLS = {"undelivered": False, "all": None}
 # How old an event may become as a cursor before an idle feed goes on from a moment instead.
 HELD = timedelta(hours=1)
 # Clocks differ, and an event may be listed a little later than it was made.
 OVERLAP = timedelta(minutes=5)
-NEWEST_PAGES_MAX = 3
 BACKFILLED: dict[str, Any] = {"channel": Channel.BACKFILL, "priority": BACKFILL_PRIORITY}
 
 
@@ -43,6 +42,11 @@ class StripeEvents(EventsPort):
         self._client = client
         self._api = StripeApi(client)
         self._records = StripeRecords(self._api)
+        self._newest = NewestEvents(
+            self._api,
+            INVOICE_TYPES + CONTRACT_TYPES,
+            lambda record: self._hint(record, self._client.clock()),
+        )
         self._delivered = POLLS[polls]
         self._page_size = page_size
 
@@ -156,30 +160,9 @@ class StripeEvents(EventsPort):
         """The invoice or subscription as it is, with the version it is known to have at least."""
         if event.kind not in TYPES:
             raise Malformed(f"Stripe has no record of the kind {event.kind!r}")
-        return await self._records.read(event, await self._newest(event))
-
-    async def _newest(self, event: InboundEvent) -> datetime | None:
-        """When the record's newest event was made, looking back to the hint itself.
-
-        Asked before the record is read, so that the record is at least as new. None when there is
-        none among the newest few hundred: then the hint's own version stands.
-        """
-        filters: dict[str, Any] = {"types": TYPES[event.kind]}
-        if event.occurred_at:
-            filters |= {"created": {"gte": int(event.occurred_at.timestamp())}}
-        after: str | None = None
-        for _ in range(NEWEST_PAGES_MAX):
-            page, more = await self._api.page(
-                EVENTS, limit=PAGE_SIZE, starting_after=after, **filters
-            )
-            for record in page:
-                found = self._hint(record, event.received_at)
-                if found.subject == event.subject:
-                    return found.occurred_at
-            if not more or not page:
-                return None
-            after = page[-1]["id"]
-        return None
+        # Asked before the record is read, so that the record is at least as new.
+        newest = await self._newest.of(event.subject)
+        return await self._records.read(event, newest)
 
     def _hint(self, record: Record, now: datetime) -> InboundEvent:
         connection = self._client.connection

@@ -60,8 +60,9 @@ def _is_of(kind: str, wanted: str) -> bool:
 
 
 def _place(told: Sequence[Told], event_id: str, param: str) -> int:
-    for place, one in enumerate(told):
-        if one.id == event_id:
+    # Who follows the list asks for what came after one of its newest.
+    for place in range(len(told) - 1, -1, -1):
+        if told[place].id == event_id:
             return place
     raise missing_resource("event", event_id, param)
 

@@ -59,7 +59,7 @@ async def receiving(tieline: World, credentials: Credentials) -> AsyncIterator[I
         child(tieline_command(tieline.config, "webhooks"), log) as process,
         httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=20) as http,
     ):
-        await eventually(lambda: _accepts(port))
+        await eventually(lambda: accepts(port))
         yield Intake(process, http, secret, log)
 
 
@@ -96,7 +96,8 @@ def closed_won(deal: str, kind: str = "opportunity.closed_won", **data: Any) -> 
     return orjson.dumps({"type": kind, "timestamp": at, "data": facts})
 
 
-async def _accepts(port: int) -> bool:
+async def accepts(port: int) -> bool:
+    """Whether somebody listens at a port."""
     try:
         _, writer = await asyncio.open_connection(LOOPBACK, port)
     except OSError:
