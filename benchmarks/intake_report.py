@@ -75,6 +75,7 @@ def _stored(ledger: str, found: Received | None) -> list[Row]:
             )
             for percent in (50, 99)
         ]
+        rows.append(Row("  server CPU ms/event", ours and ours.cpu_ms, bare and bare.cpu_ms))
     return rows
 
 

@@ -21,20 +21,30 @@ WARM_UP = 200
 
 @dataclass
 class Load:
-    """Messages that were stored together, and the latency of each answer 2xx in seconds."""
+    """Messages that were stored together, and the latency of each answer 2xx in seconds.
+
+    `cpu_seconds` is what the server's process used of the processor.
+    """
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0
 
     def add(self, other: "Load") -> None:
         """Take in another round."""
         self.seconds += other.seconds
+        self.cpu_seconds += other.cpu_seconds
         self.latencies += other.latencies
 
     @property
     def per_second(self) -> float | None:
         """How many a second; None without any."""
         return len(self.latencies) / self.seconds if self.latencies else None
+
+    @property
+    def cpu_ms(self) -> float | None:
+        """The server's processor time for one of them."""
+        return 1000 * self.cpu_seconds / len(self.latencies) if self.latencies else None
 
     def percentile_ms(self, percent: int) -> float | None:
         """The latency that so many percent of the answers did not exceed."""
