@@ -1,123 +1,121 @@
-"""Signed callouts a second that the real `tieline webhooks` process stores and answers."""
+"""Intake from the receiver to the outbox's stream, beside the bare counterparts, in one run.
 
+Stored events: the real `tieline webhooks` process beside a bare server with the same body reading,
+one JSON parse and one INSERT, by turns, on SQLite and on PostgreSQL, both with commits that are
+synced. Signed callouts of Salesforce and signed events of Stripe, half each; Temporal is down.
+"""
+
+import argparse
 import asyncio
-import json
-import time
-from datetime import UTC, datetime
+import os
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from standardwebhooks.webhooks import Webhook
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tieline.children import child, tieline_command
-from tieline.devserver import LOOPBACK, free_port
+from benchmarks.backlog import cleared
+from benchmarks.handing_on import handed_on
+from benchmarks.intake_report import NAMES, Measured, rows_of, show
+from benchmarks.phases import Phases, stoppable
+from benchmarks.receiving import received
+from benchmarks.relay import relayed_per_second
+from tieline.rehearsal.credentials import make_credentials
 
-CONNECTIONS = 16
-READY_SECONDS = 60.0
-PATIENCE_SECONDS = 120.0
-RESEND_SECONDS = 0.5
-WARM_UP = 200
-
-
-async def stored_per_second(url: str, secret: str, events: int) -> float:
-    """Post so many different events over 16 connections until each is stored.
-
-    Raises RuntimeError for one that is refused, TimeoutError when it takes more than two minutes.
-    """
-    await _post_all(url, _messages(url, secret, WARM_UP, "warm"))
-    messages = _messages(url, secret, events, "full")
-    began = time.perf_counter()
-    await _post_all(url, messages)
-    return events / (time.perf_counter() - began)
+PHASES = ("receive", "dispatch", "relay", "backlog")
+EXAMPLES = """\
+examples:
+  uv run python benchmarks/intake.py
+  uv run python benchmarks/intake.py --events 500 --rounds 2 --hints 2000
+  uv run python benchmarks/intake.py --only receive --json > intake.json
+"""
 
 
-async def stored_per_second_without_temporal(
-    config: Path, folder: Path, secret: str, events: int
-) -> float:
-    """The same against a process whose Temporal does not answer and whose ledger is its own."""
-    port = free_port()
-    overrides = {
-        "TIELINE_TEMPORAL__ADDRESS": f"{LOOPBACK}:{free_port()}",
-        "TIELINE_LEDGER_URL": f"sqlite:///{folder / 'intake.db'}",
-        "TIELINE_WEBHOOKS__PORT": str(port),
-    }
-    environment = ["env", *(f"{name}={value}" for name, value in overrides.items())]
-    command = [*environment, *tieline_command(config, "webhooks")]
-    async with child(command, folder / "logs" / "intake.log"):
-        await _listening(port)
-        return await stored_per_second(f"http://{LOOPBACK}:{port}", secret, events)
-
-
-def _messages(url: str, secret: str, events: int, kind: str) -> list[bytes]:
-    """Whole HTTP requests, signed beforehand so that signing is not what is measured."""
-    signer, now = Webhook(secret), datetime.now(UTC)
-    host = urlsplit(url).netloc
-    made = []
-    for number in range(events):
-        event_id = f"msg_{kind}_{number:06d}"
-        deal = f"006{'W' if kind == 'warm' else 'X'}{number:011d}"
-        body = json.dumps(
-            {
-                "type": "opportunity.closed_won",
-                "timestamp": now.isoformat(),
-                "data": {"opportunity_id": deal, "environment": "test"},
-            }
+async def measure(options: argparse.Namespace, folder: Path, phases: Phases) -> Measured:
+    """Run the phases that were asked for in this folder."""
+    found, wanted = Measured(), options.only or PHASES
+    credentials = make_credentials(folder / "credentials")
+    if "receive" in wanted:
+        found.received = {
+            backend: await phases.run(
+                f"{options.rounds} rounds of {options.events} webhooks on {name}",
+                received(
+                    backend,
+                    folder / backend,
+                    credentials,
+                    events=options.events,
+                    rounds=options.rounds,
+                ),
+            )
+            for backend, name in NAMES.items()
+        }
+    if "dispatch" in wanted:
+        found.handed_on = await phases.run(
+            f"{options.starts} starts, {options.nudges} nudges",
+            handed_on(
+                folder / "dispatch", credentials, starts=options.starts, nudges=options.nudges
+            ),
         )
-        head = (
-            f"POST /webhooks/crm HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nwebhook-id: {event_id}\r\n"
-            f"webhook-timestamp: {int(now.timestamp())}\r\n"
-            f"webhook-signature: {signer.sign(event_id, now, body)}\r\n\r\n"
+    if "relay" in wanted:
+        found.relayed = await phases.run(
+            f"{options.relayed} events to JetStream, three rounds",
+            relayed_per_second(_made(folder / "relay"), options.relayed),
         )
-        made.append(f"{head}{body}".encode())
-    return made
+    if "backlog" in wanted:
+        found.cleared = await phases.run(
+            f"a backlog of {options.hints} hints",
+            cleared(folder / "backlog", credentials, hints=options.hints),
+        )
+    return found
 
 
-async def _post_all(url: str, messages: list[bytes]) -> None:
-    waiting = messages[::-1]
-    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as senders:
-        for _ in range(CONNECTIONS):
-            senders.create_task(_sender(url, waiting))
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
-async def _sender(url: str, waiting: list[bytes]) -> None:
-    """Post what waits over one connection; what was not stored is sent again, as the CRM would."""
-    where = urlsplit(url)
-    reader, writer = await asyncio.open_connection(where.hostname, where.port)
-    while waiting:
-        message = waiting.pop()
-        writer.write(message)
-        try:
-            status = await _answer(reader)
-        except (OSError, asyncio.IncompleteReadError):
-            reader, writer = await asyncio.open_connection(where.hostname, where.port)
-            status = 503
-        if status == 503:
-            waiting.append(message)
-            await asyncio.sleep(RESEND_SECONDS)
-        elif status != 202:
-            raise RuntimeError(f"a callout was answered {status}")
-    writer.close()
-
-
-async def _answer(reader: asyncio.StreamReader) -> int:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
-    length = next(
-        int(line.partition(":")[2])
-        for line in head.splitlines()
-        if line.lower().startswith("content-length:")
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    await reader.readexactly(length)
-    return int(head.split(" ", 2)[1])
+    add = parser.add_argument
+    many = _at_least(2)
+    add("--events", type=many, default=1500, help="webhooks a round and number of connections")
+    add("--rounds", type=_at_least(1), default=4, help="rounds of each server, by turns")
+    add("--starts", type=many, default=1000, help="processes that are started")
+    add("--nudges", type=_at_least(1), default=500, help="nudges of a taker")
+    add("--relayed", type=_at_least(1), default=5000, help="events a round to the stream")
+    add("--hints", type=_at_least(40), default=20_000, help="the backlog, four to an invoice")
+    add("--only", choices=PHASES, action="append", help="one phase; repeat for several")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    return parser.parse_args()
 
 
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(READY_SECONDS):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(LOOPBACK, port)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            writer.close()
-            return
+def _at_least(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"a whole number from {least} on, not {text!r}")
+        return int(text)
+
+    return whole
+
+
+def main() -> None:
+    """Measure and print."""
+    options, phases = arguments(), Phases()
+    with tempfile.TemporaryDirectory(prefix="tieline-bench-") as folder:
+        found = asyncio.run(stoppable(measure(options, Path(folder), phases)))
+    title = (
+        f"Intake: {options.rounds} rounds of {options.events} webhooks, half of Salesforce and "
+        "half of Stripe"
+    )
+    show(rows_of(found, options.hints), title, as_json=options.json)
+    sys.stdout.flush()
+    # Temporal's client may crash in its native threads while Python shuts down.
+    os._exit(1 if phases.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,23 +7,20 @@ is never equally busy for long; ratios say more than absolute numbers.
 import argparse
 import asyncio
 import os
-import signal
 import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.capacity import open_orders
 from benchmarks.critical_path import chain_seconds
 from benchmarks.deals import write_export
-from benchmarks.intake import stored_per_second, stored_per_second_without_temporal
 from benchmarks.load import Variant, naive_variant, tieline_variant
+from benchmarks.phases import Phases, progress, stoppable
 from benchmarks.report import Measured, rows_of, show
 from benchmarks.stand import Stand, peak_mb, standing
+from benchmarks.webhook_load import stored_per_second, stored_per_second_without_temporal
 from tieline.children import stop
 
 LATENCY_MS = 20
@@ -37,7 +34,6 @@ examples:
   uv run python benchmarks/quote_to_cash.py --orders 400 --in-flight 50
   uv run python benchmarks/quote_to_cash.py --json > quote_to_cash.json
 """
-T = TypeVar("T")
 
 
 class Deals:
@@ -50,23 +46,6 @@ class Deals:
         """The next ones."""
         taken, self._ids = self._ids[:count], self._ids[count:]
         return taken
-
-
-class Phases:
-    """Runs one phase after another; what a phase that fails would have found is left out."""
-
-    def __init__(self) -> None:
-        self.failed: list[str] = []
-
-    async def run(self, name: str, phase: Awaitable[T]) -> T | None:
-        """What the phase found; None when it failed, which is told beside the figures."""
-        progress(name)
-        try:
-            return await phase
-        except Exception as error:
-            self.failed.append(name)
-            progress(f"{name} failed: {type(error).__name__}: {error}")
-            return None
 
 
 async def measure(options: argparse.Namespace, folder: Path, phases: Phases) -> Measured:
@@ -89,11 +68,6 @@ async def measure(options: argparse.Namespace, folder: Path, phases: Phases) -> 
         found.capacity = await phases.run(f"{options.open} orders open", opening)
         await _intake(stand, folder, options.events, phases, found)
         return found
-
-
-def progress(step: str) -> None:
-    """Tell what is being measured, beside the figures."""
-    print(f"{time.strftime('%H:%M:%S')} {step}", file=sys.stderr, flush=True)
 
 
 async def _round(stand: Stand, found: Measured, deals: Deals, options: argparse.Namespace) -> None:
@@ -125,13 +99,6 @@ async def _intake(stand: Stand, folder: Path, events: int, phases: Phases, found
     )
 
 
-async def _stoppable(measuring: Coroutine[Any, Any, Measured]) -> Measured:
-    """SIGTERM ends the child processes too."""
-    task = asyncio.ensure_future(measuring)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
-
-
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -151,7 +118,7 @@ def main() -> None:
     """Measure and print."""
     options, phases = arguments(), Phases()
     with tempfile.TemporaryDirectory(prefix="tieline-bench-") as folder:
-        found = asyncio.run(_stoppable(measure(options, Path(folder), phases)))
+        found = asyncio.run(stoppable(measure(options, Path(folder), phases)))
     title = (
         f"Quote-to-cash of a new customer: {2 * options.orders} orders a variant, "
         f"{options.in_flight} in flight, {LATENCY_MS} ms a vendor call"

@@ -17,6 +17,7 @@ HISTORY_BYTES_MAX = 16 * 1024
 ACTIONS_MAX = 15
 WORKER_MB_MAX = 300
 STORED_PER_SECOND_MIN = 300
+VERDICTS = {True: "met", False: "not met", None: ""}
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ def show(rows: Sequence[Row], title: str, *, as_json: bool) -> None:
     for heading in ("Tieline", "one activity a call", "goal", ""):
         table.add_column(heading, justify="right")
     for row in rows:
-        verdict = {True: "met", False: "not met", None: ""}[row.met]
-        table.add_row(row.figure, _number(row.tieline), _number(row.naive), row.goal, verdict)
+        table.add_row(
+            row.figure, number(row.tieline), number(row.naive), row.goal, VERDICTS[row.met]
+        )
     Console(width=110).print(table)
 
 
@@ -122,7 +124,8 @@ def _at_least(
     return Row(figure, ours, theirs, goal, met)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A figure as a cell; nothing for one that was not found."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,6 +1,6 @@
 """The inbox: what comes in is stored once, answered, and only then acted on (DESIGN: idea 3)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, sel
 from sqlmodel import Session
 
 from canonical.inbound import Backlog, Channel, InboundEvent, PendingEvent, Refusal, StoredEvent
+from ledger.arrivals import Arrivals
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
 from ledger.models.inbox import inbox, refusal_counts, refusals
@@ -38,7 +39,7 @@ _STORE = Upsert(
     lambda insert: insert.on_conflict_do_update(
         index_elements=[inbox.c.source, inbox.c.event_id],
         set_={"deliveries": inbox.c.deliveries + 1},
-    ).returning(inbox.c.id, inbox.c.deliveries),
+    ).returning(inbox.c.id, inbox.c.deliveries, inbox.c.source, inbox.c.event_id),
 )
 _SETTLE = update(inbox).where(inbox.c.id == bindparam("of_id"))
 _PUT_OFF = _SETTLE.values(
@@ -78,13 +79,13 @@ class Inbox:
         priority_of: PriorityOf | None = None,
     ) -> None:
         self._db = db
-        self._priority_of = priority_of
+        self._arrivals = Arrivals(db, lambda s, events: store_all(s, events, priority_of))
         self._clock = clock
         self._claim = timedelta(seconds=claim_seconds)
 
     async def store(self, event: InboundEvent) -> StoredEvent:
         """Store an event durably; one that is there already is only counted."""
-        return await self._db.run(lambda s: store(s, event, self._priority_of))
+        return await self._arrivals.store(event)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Keep a refusal; beyond 10,000 of one source and code they are only counted."""
@@ -182,14 +183,32 @@ def store(
     session: Session, event: InboundEvent, priority_of: PriorityOf | None = None
 ) -> StoredEvent:
     """Store an event within the caller's transaction; one of no kind of ours is done with."""
+    stored = _STORE.run(session, _row(event, priority_of)).one()
+    return StoredEvent(id=stored.id, new=stored.deliveries == 1)
+
+
+def store_all(
+    session: Session, events: Sequence[InboundEvent], priority_of: PriorityOf | None = None
+) -> list[StoredEvent]:
+    """Store different events within the caller's transaction, by one statement."""
+    if len(events) == 1:
+        return [store(session, events[0], priority_of)]
+    # Two processes that store the same events in one order never wait for each other in a circle.
+    ordered = sorted(events, key=lambda event: (event.source, event.event_id))
+    rows = _STORE.run(session, [_row(event, priority_of) for event in ordered])
+    stored = {
+        (row.source, row.event_id): StoredEvent(id=row.id, new=row.deliveries == 1) for row in rows
+    }
+    return [stored[event.source, event.event_id] for event in events]
+
+
+def _row(event: InboundEvent, priority_of: PriorityOf | None) -> dict[str, Any]:
     row = event.model_dump() | {"due_at": event.received_at, "deliveries": 1, "attempts": 0}
     if priority_of is not None and event.channel is not Channel.BACKFILL:
         row["priority"] = priority_of(event.kind)
     state = InboxState.PENDING if event.kind else InboxState.IGNORED
     row |= {"state": state.value, "account_id": "", "workflow_id": "", "cause": "", "error": ""}
-    row |= {"settled_at": None if event.kind else event.received_at}
-    stored = _STORE.run(session, row).one()
-    return StoredEvent(id=stored.id, new=stored.deliveries == 1)
+    return row | {"settled_at": None if event.kind else event.received_at}
 
 
 def settle(session: Session, event_id: int, **values: Any) -> None:
