@@ -100,9 +100,7 @@ class Records:
         return await self._db.run(lambda s: _take(s, [hint, *others], facts, now))
 
 
-def _take(
-    session: Session, hints: Sequence[PendingEvent], facts: AnyFacts, now: datetime
-) -> Taken:
+def _take(session: Session, hints: Sequence[PendingEvent], facts: AnyFacts, now: datetime) -> Taken:
     hint = hints[0]
     key = {"of_connection": hint.source, "of_kind": facts.kind.value, "of_subject": facts.id}
     known = session.connection().execute(_KNOWN, key).first()

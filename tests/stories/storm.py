@@ -225,9 +225,7 @@ async def storm_over(
     tieline: World, broker: Broker, temporal: AsyncExitStack, file: Path, port: int
 ) -> AsyncIterator[Storm]:
     """All processes of a house, until the block ends; Temporal runs already."""
-    tieline.config.write_text(
-        f'{tieline.config.read_text()}\n[relay.nats]\nurl = "{broker.url}"\n'
-    )
+    tieline.config.write_text(f'{tieline.config.read_text()}\n[relay.nats]\nurl = "{broker.url}"\n')
     receiver = Receiver(tieline.config, tieline.settings.webhooks.port)
     books = Books(tieline.billing)
     built = Storm(tieline, books, receiver, broker, temporal, file, port)

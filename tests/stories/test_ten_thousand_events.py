@@ -182,7 +182,9 @@ async def all_lines(ledger: Database) -> list[InboxLine]:
 async def all_events(ledger: Database) -> list[OutboxEvent]:
     """The whole outbox."""
     found: list[OutboxEvent] = []
-    while page := await read_events(ledger, found[-1].position if found else 0, EVENTS_PER_PAGE_MAX):
+    while page := await read_events(
+        ledger, found[-1].position if found else 0, EVENTS_PER_PAGE_MAX
+    ):
         found += page
     return found
 
