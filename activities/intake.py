@@ -10,7 +10,7 @@ from itertools import groupby
 from temporalio import activity
 
 from canonical.errors import Misconfigured, TielineError, Transient, Unauthorized
-from canonical.facts import AnyFacts, Kind
+from canonical.facts import Kind
 from canonical.feeds import Hints, Records
 from canonical.inbound import PendingEvent
 from canonical.intake import ConnectionRef, TakenIn

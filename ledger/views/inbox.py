@@ -168,10 +168,13 @@ async def list_events(
     state: InboxState | None = None,
     narrowed: EventFilter | None = None,
     limit: int = 100,
+    before: int | None = None,
 ) -> list[InboxLine]:
-    """Inbound events, the newest first."""
+    """Inbound events, the newest first; `before` one of them goes on after a page."""
     wanted = narrowed or EventFilter(state=state)
     statement = select(*SUMMARY).where(*wanted.matching()).order_by(inbox.c.id.desc())
+    if before is not None:
+        statement = statement.where(inbox.c.id < before)
     bounded = statement.limit(min(limit, ROWS_MAX))
     rows = await db.read(lambda s: s.connection().execute(bounded).all())
     return [InboxLine.model_validate(row) for row in rows]

@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "doctor": (
         "doctor",
-        "Check catalogue, ledger, vendors, feeds, relay, Temporal and workers; exit 1 if one fails.",
+        "Check catalogue, ledger, vendors, feeds, relay, Temporal, workers; exit 1 if one fails.",
     ),
     "start": ("processes", "Start a process, once, whoever asks."),
     "progress": (

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(context: typer.Context) -> None:
-    """Check catalogue, ledger, vendors, feeds, relay, Temporal and workers; exit 1 if one fails.
+    """Check catalogue, ledger, vendors, feeds, relay, Temporal, workers; exit 1 if one fails.
 
     What fails says what to do.
     """
