@@ -5,6 +5,7 @@ TLS or authorization, so never for production.
 """
 
 import asyncio
+import random
 import shutil
 import socket
 import sys
@@ -25,6 +26,8 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
+PORTS = (20_000, 32_000)
+PORTS_TRIED_MAX = 200
 LOG_TAIL_CHARACTERS = 300
 
 # Without the poll rates each hop of a task waits 50 ms for the next read of its queue.
@@ -72,11 +75,21 @@ def server_arguments() -> list[str]:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on right now, and that the system gives to nobody else.
+
+    It is below those that outgoing connections are given (Linux: from 32768), which would otherwise
+    take it before its server listens. Raises Misconfigured when none of many is free.
+    """
+    for _ in range(PORTS_TRIED_MAX):
+        port = random.randrange(*PORTS)  # noqa: S311  not a secret
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise Misconfigured(f"no loopback port of {PORTS[0]} to {PORTS[1]} is free")
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ def test_what_the_settings_leave_off_has_its_place_in_the_deployment_too() -> No
     settings = (ROOT / "tieline.example.toml").read_text()
     off = "\n".join(line for line in settings.splitlines() if line.startswith("#"))
 
-    for variable in re.findall(r'"env:([A-Z_]+)"', off):
+    for variable in re.findall(r'= "env:([A-Z_]+)"', off):
         assert re.search(rf"^ +{variable}:$", COMPOSE, re.MULTILINE), variable
     for file in re.findall(r'"file:/run/secrets/([\w.]+)"', off):
         assert re.search(rf"^  {file}:$", COMPOSE, re.MULTILINE), file
