@@ -10,6 +10,7 @@ from tieline.rehearsal.demo import Stage, Unexpected
 from tieline.rehearsal.survey import Survey
 
 Say = Callable[[str], None]
+HOUR_SECONDS = 3600.0
 SMOOTH = ("Globex", "Globex Nordics", "Stark Industries")
 
 
@@ -21,6 +22,7 @@ async def play(stage: Stage, say: Say) -> Survey:
     await country_is_not_known(stage, say)
     await order_is_cancelled(stage, say)
     await success_comes_back(stage, say)
+    await money_comes_in(stage, say)
     return await all_stands(stage, say)
 
 
@@ -107,6 +109,24 @@ async def success_comes_back(stage: Stage, say: Say) -> None:
     await stage.controls["gainsight"].clear()
     await stage.until("Hooli", "completion", _is("completed"))
     say("  customer success is back; Hooli: completed")
+
+
+async def money_comes_in(stage: Stage, say: Say) -> None:
+    """Invoices are posted, one is paid, one falls due: billing tells us, we read and tell on."""
+    billing = stage.controls["stripe"]
+    paid, late = await stage.invoice("Globex"), await stage.invoice("Stark Industries")
+    await billing.advance(HOUR_SECONDS)
+    say("\nAn hour later billing finalizes its invoices. Globex pays, Stark Industries does not.")
+    await stage.told(paid, "invoice.posted")
+    await billing.happen(paid, "pay")
+    await billing.happen(late, "overdue")
+    for account, record, types in (
+        ("Globex", paid, ("invoice.posted", "payment.received")),
+        ("Stark Industries", late, ("invoice.posted", "invoice.overdue")),
+    ):
+        for event in await stage.told(record, *types):
+            amount = event.body.get("paid") or event.body["remaining"]
+            say(f"  {account}: {event.type}, {Money.model_validate(amount)}")
 
 
 async def all_stands(stage: Stage, say: Say) -> Survey:

@@ -14,10 +14,12 @@ from adapters.registry import Adapter
 from canonical.connections import Role
 from canonical.desk import Action, ExceptionCase, ResolutionOutcome
 from canonical.errors import TielineError
+from canonical.events import OutboxEvent
 from canonical.ids import quote_to_cash_id
 from canonical.messages import CancelRequest, CompensationPlan, Progress
 from ledger.audit import AuditReport, verify
 from ledger.database import Database
+from ledger.events import EVENTS_PER_PAGE_MAX, read_events
 from starters.decide import Decided, decide
 from starters.talk import ask, tell
 from tieline.rehearsal.control import SimulatorControl
@@ -87,6 +89,33 @@ class Stage:
         """Ask to cancel the deal."""
         handle = self.client.get_workflow_handle(quote_to_cash_id("crm", self.deals[account]))
         return await tell(handle, "request_cancellation", request, ResolutionOutcome)
+
+    async def invoice(self, account: str) -> str:
+        """The first invoice of the account's deal in billing."""
+        deal = self.deals[account]
+        for invoice in (await self.controls["stripe"].state())["invoices"]:
+            about = (invoice.get("parent") or {}).get("subscription_details") or {}
+            if (about.get("metadata") or {}).get("tieline_opportunity") == deal:
+                return str(invoice["id"])
+        raise Unexpected(f"billing has no invoice of {account}")
+
+    async def told(self, record: str, *types: str) -> list[OutboxEvent]:
+        """The events of these types about a record, once there is one of each; raises Unexpected
+        after 90 s."""
+        database = Database.open(self.house.settings.ledger_url)
+
+        async def look() -> list[OutboxEvent] | None:
+            found = [
+                event
+                for event in await read_events(database, limit=EVENTS_PER_PAGE_MAX)
+                if event.subject.endswith(f"/{record}") and event.type in types
+            ]
+            return found if {event.type for event in found} == set(types) else None
+
+        try:
+            return await patiently(f"{record}: {', '.join(types)}", look)
+        finally:
+            await database.close()
 
     async def survey(self) -> Survey:
         """What stands in all five systems now."""
