@@ -25,9 +25,15 @@ class InboxRow(LedgerModel, table=True):
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),
         ),
-        Index("ix_inbox_state", "state", "cause"),
         Index("ix_inbox_subject", "source", "subject", "version"),
-        # Partial, so that storing what comes in does not pay for it.
+        # Partial, so that storing what comes in does not pay for them.
+        Index(
+            "ix_inbox_dead",
+            "cause",
+            "received_at",
+            sqlite_where=text("state = 'dead'"),
+            postgresql_where=text("state = 'dead'"),
+        ),
         Index(
             "ix_inbox_settled",
             "settled_at",

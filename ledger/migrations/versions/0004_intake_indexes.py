@@ -14,10 +14,16 @@ _SETTLED: dict[str, Any] = {
     "sqlite_where": sa.text("settled_at IS NOT NULL"),
     "postgresql_where": sa.text("settled_at IS NOT NULL"),
 }
+_DEAD: dict[str, Any] = {
+    "sqlite_where": sa.text("state = 'dead'"),
+    "postgresql_where": sa.text("state = 'dead'"),
+}
 
 
 def upgrade() -> None:
     """Apply."""
+    op.drop_index("ix_inbox_state", table_name="inbox")
+    op.create_index("ix_inbox_dead", "inbox", ["cause", "received_at"], **_DEAD)
     op.drop_index("ix_inbox_subject", table_name="inbox")
     op.create_index("ix_inbox_subject", "inbox", ["source", "subject", "version"])
     op.create_index("ix_inbox_settled", "inbox", ["settled_at", "state"], **_SETTLED)
@@ -34,3 +40,5 @@ def downgrade() -> None:
     op.drop_index("ix_inbox_settled", table_name="inbox", **_SETTLED)
     op.drop_index("ix_inbox_subject", table_name="inbox")
     op.create_index("ix_inbox_subject", "inbox", ["source", "kind", "subject"])
+    op.drop_index("ix_inbox_dead", table_name="inbox", **_DEAD)
+    op.create_index("ix_inbox_state", "inbox", ["state", "cause"])
