@@ -1,5 +1,7 @@
 """SQLAlchemy engines for the two databases a ledger can be: SQLite (WAL) and PostgreSQL."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from canonical.errors import Misconfigured
 
 BUSY_TIMEOUT_SECONDS = 10
+WAL_ATTEMPTS_MAX = 50
+WAL_PAUSE_SECONDS = 0.05
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 30
 POOL_TIMEOUT_SECONDS = 15
@@ -53,7 +57,8 @@ def sqlite_engine(url: URL, *, begin: str, pool_size: int) -> Engine:
     def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
         # The driver would begin transactions itself, and deferred ones: ours must lock at once.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _write_ahead(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
@@ -61,6 +66,19 @@ def sqlite_engine(url: URL, *, begin: str, pool_size: int) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch a file to WAL. Of two processes that do so first at the same moment SQLite refuses one
+    at once, without waiting for the other as it does everywhere else."""
+    for attempt in range(1, WAL_ATTEMPTS_MAX + 1):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError:
+            if attempt == WAL_ATTEMPTS_MAX:
+                raise
+            time.sleep(WAL_PAUSE_SECONDS)
 
 
 def postgres_engine(url: URL, *, pool_size: int) -> Engine:
