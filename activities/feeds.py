@@ -109,19 +109,9 @@ class FeedActivities:
         return Polled(backfilled=new, expired=[stream], more=True)
 
     async def _backfill(self, stream: str, since: datetime, until: datetime) -> int:
-        new = seen = 0
-        chunk: list[InboundEvent] = []
-        async for event in self._port.backfill(stream, since, until):
-            late = {"channel": Channel.BACKFILL, "priority": BACKFILL_PRIORITY}
-            chunk.append(event.model_copy(update=late))
-            seen += 1
-            if len(chunk) == STORED_AT_ONCE:
-                new += await self._feeds.store(chunk)
-                chunk = []
-                activity.heartbeat(seen)
-            if seen == BACKFILL_EVENTS_MAX:
-                raise CursorExpired(f"more than {seen} records changed in the gap", about=stream)
-        return new + (await self._feeds.store(chunk) if chunk else 0)
+        return await fill_gap(
+            self._port, self._feeds, stream, since, until, beat=activity.heartbeat
+        )
 
     async def _window(self, stream: str) -> tuple[datetime, datetime] | None:
         place = await self._feeds.cursor(self._connection, stream)
@@ -132,6 +122,34 @@ class FeedActivities:
         since = last.until if last else until - WINDOW_MAX
         until = min(until, since + WINDOW_MAX)
         return (since, until) if until - since >= WINDOW_MIN else None
+
+
+async def fill_gap(
+    port: EventsPort,
+    feeds: Feeds,
+    stream: str,
+    since: datetime,
+    until: datetime,
+    *,
+    beat: Callable[[int], None] = lambda seen: None,
+) -> int:
+    """Store a hint of lowest priority for each record that changed in a window; how many were new.
+
+    Raises CursorExpired when more changed than can be read in one go.
+    """
+    new = seen = 0
+    chunk: list[InboundEvent] = []
+    async for event in port.backfill(stream, since, until):
+        late = {"channel": Channel.BACKFILL, "priority": BACKFILL_PRIORITY}
+        chunk.append(event.model_copy(update=late))
+        seen += 1
+        if len(chunk) == STORED_AT_ONCE:
+            new += await feeds.store(chunk)
+            chunk = []
+            beat(seen)
+        if seen == BACKFILL_EVENTS_MAX:
+            raise CursorExpired(f"more than {seen} records changed in the gap", about=stream)
+    return new + (await feeds.store(chunk) if chunk else 0)
 
 
 def _gap(place: Cursor) -> datetime:

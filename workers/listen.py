@@ -6,10 +6,10 @@ import logging
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
 
+from activities.feeds import fill_gap
 from adapters.registry import Listener, connect_events, connect_listener
 from canonical.connections import Connection
 from canonical.errors import CursorExpired, Misconfigured, TielineError, Transient
-from canonical.inbound import BACKFILL_PRIORITY, Channel, InboundEvent
 from canonical.ports import ChangePage, EventsPort
 from governance.source import CatalogueSource
 from ledger.database import Database
@@ -19,7 +19,6 @@ from tieline.settings import Settings
 
 BACKOFF_SECONDS_MIN = 1.0
 BACKOFF_SECONDS_MAX = 60.0
-STORED_AT_ONCE = 200
 # What the bus told just before the gap may not have been all of that moment.
 OVERLAP = timedelta(minutes=10)
 FIRST_GAP = timedelta(days=1)
@@ -111,13 +110,6 @@ class _Ear:
         if place is not None:
             await self._feeds.expired(self._name, self._bus.topic, since)
         [stream, *_] = self._records.streams()
-        chunk: list[InboundEvent] = []
-        async for event in self._records.backfill(stream, since, now):
-            late = {"channel": Channel.BACKFILL, "priority": BACKFILL_PRIORITY}
-            chunk.append(event.model_copy(update=late))
-            if len(chunk) == STORED_AT_ONCE:
-                await self._feeds.store(chunk)
-                chunk = []
-        await self._feeds.store(chunk)
+        await fill_gap(self._records, self._feeds, stream, since, now)
         await self._feeds.keep(self._name, self._bus.topic, forgotten)
         return resume
