@@ -56,7 +56,11 @@ class InvoiceStatus(StrEnum):
 
 
 class InvoiceFacts(SubjectFacts):
-    """An invoice; `remaining` is what is still to be paid, credits deducted."""
+    """An invoice; `remaining` is what is still to be paid, credits deducted.
+
+    `past_due` is the system's own word that the due date has passed, which by its clock may be
+    before the day is over everywhere.
+    """
 
     kind: Literal[Kind.INVOICE] = Kind.INVOICE
     number: str = ""
@@ -69,6 +73,7 @@ class InvoiceFacts(SubjectFacts):
     posted_at: datetime | None = None
     paid_at: datetime | None = None
     disputed: bool = False
+    past_due: bool = False
 
 
 class ContractFacts(SubjectFacts):

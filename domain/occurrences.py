@@ -77,7 +77,7 @@ def is_overdue(invoice: InvoiceFacts, today: date) -> bool:
     return (
         invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE)
         and invoice.due_on is not None
-        and invoice.due_on < today
+        and (invoice.due_on < today or invoice.past_due)
         and invoice.remaining.amount_minor > 0
     )
 

@@ -43,6 +43,8 @@ def from_stripe_invoice(
             posted_at=_moment(transitions["finalized_at"]),
             paid_at=_moment(transitions["paid_at"]),
             disputed=disputed,
+            # Stripe tells of an overdue invoice once, at the moment that it is due.
+            past_due=due is not None and due <= known_at,
         )
 
     return _understood(read, invoice)

@@ -20,6 +20,7 @@ from canonical.facts import ContractFacts, InvoiceFacts, InvoiceStatus, Kind
 from canonical.inbound import BACKFILL_PRIORITY, Channel, InboundEvent
 from canonical.money import Money
 from canonical.ports.events import EventsPort
+from domain.occurrences import is_overdue
 from simulators.stripe import StripeSimulator, customers, invoices, schedules, subscriptions
 from simulators.stripe.store import Call
 from tests.adapters.contracts.events import LONG_AGO, PAGES_MAX, EventsContract
@@ -277,15 +278,22 @@ class TestStripeEvents(StripeContract):
     ) -> None:
         """Stripe's own event for an invoice that was sent; the record itself does not change."""
         invoice = account.subscribe()["latest_invoice"]
+        first, cursor, _ = await self.told(events, self.beginning(events))
+        before = await events.read(next(e for e in first if e.subject == invoice))
+        simulator.advance(1)
         simulator.happen(invoice, "overdue")
 
-        found, _, _ = await self.told(events, self.beginning(events))
+        found, _, _ = await self.told(events, cursor)
 
         (overdue,) = [event for event in found if event.type == "invoice.overdue"]
         facts = await events.read(overdue)
+        assert isinstance(before, InvoiceFacts)
         assert isinstance(facts, InvoiceFacts)
         assert facts.status is InvoiceStatus.OPEN
         assert facts.due_on is not None
+        # It is told once, on the day itself: by the date alone it would not be overdue yet.
+        assert (before.past_due, facts.past_due) == (False, True)
+        assert is_overdue(facts, facts.due_on)
 
     async def test_an_amendment_changes_the_terms_and_a_note_does_not(
         self, events: EventsPort, simulator: StripeSimulator, account: Account
