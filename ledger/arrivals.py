@@ -20,7 +20,7 @@ Waiting = tuple[InboundEvent, "asyncio.Future[StoredEvent]"]
 
 
 class Arrivals:
-    """Stores events with `keep`, which is given different ones, one transaction at a time."""
+    """Stores events with `keep`, one statement at a time, in which no event comes twice."""
 
     def __init__(self, db: Database, keep: Keep) -> None:
         self._db = db
@@ -72,7 +72,7 @@ class Arrivals:
     async def _together(self, batch: Sequence[Waiting]) -> None:
         events = [event for event, _ in batch]
         try:
-            stored = await self._db.run(lambda session: self._keep(session, events))
+            stored = await self._db.state(lambda session: self._keep(session, events))
         except TielineError as error:
             _fail(batch, error)
         except Exception as error:
@@ -91,7 +91,7 @@ class Arrivals:
             await self._together([waiting])
 
     async def _one(self, event: InboundEvent) -> StoredEvent:
-        (stored,) = await self._db.run(lambda session: self._keep(session, [event]))
+        (stored,) = await self._db.state(lambda session: self._keep(session, [event]))
         return stored
 
 

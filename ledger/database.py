@@ -42,6 +42,9 @@ class Database:
         else:
             self._writing = postgres_engine(url, pool_size=POSTGRES_CONNECTIONS_MAX)
             self._reading = self._writing
+        # One statement is a transaction by itself: it needs neither BEGIN nor COMMIT, each of which
+        # is a way to the server and back.
+        self._stating = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         threads = READERS_MAX if self.is_sqlite else POSTGRES_CONNECTIONS_MAX
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ledger")
 
@@ -69,6 +72,12 @@ class Database:
         if self._writer is not None:
             return await self._answer(self._writer.submit(work))
         return await self._answer(self._threads.submit(self._transact, self._writing, work))
+
+    async def state(self, work: Callable[[Session], T]) -> T:
+        """Run `work`, which executes one statement and no more, durable when it returns."""
+        if self._writer is not None:
+            return await self._answer(self._writer.submit(work))
+        return await self._answer(self._threads.submit(self._transact, self._stating, work))
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` in one transaction that only reads."""
