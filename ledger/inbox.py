@@ -203,7 +203,8 @@ def store_all(
 
 
 def _row(event: InboundEvent, priority_of: PriorityOf | None) -> dict[str, Any]:
-    row = event.model_dump() | {"due_at": event.received_at, "deliveries": 1, "attempts": 0}
+    # As it is: nothing in an event is a model, and a dump of each is a tenth of storing it.
+    row = dict(event) | {"due_at": event.received_at, "deliveries": 1, "attempts": 0}
     if priority_of is not None and event.channel is not Channel.BACKFILL:
         row["priority"] = priority_of(event.kind)
     state = InboxState.PENDING if event.kind else InboxState.IGNORED

@@ -6,6 +6,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from hmac import compare_digest
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
@@ -15,6 +16,7 @@ from canonical.inbound import WebhookRefused
 
 TOLERANCE_SECONDS = 300
 SIGNATURES_MAX = 10
+SECRETS_MAX = 200
 SECRET_BYTES_MIN = 24  # Standard Webhooks, "signature scheme"
 
 
@@ -56,13 +58,18 @@ def secret_problem(secret: str) -> str | None:
 
 def signed_headers(secret: str, event_id: str, body: bytes, now: datetime) -> dict[str, str]:
     """The headers that prove a message of ours; raises Misconfigured for an unusable secret."""
-    try:
-        signature = Webhook(secret).sign(event_id, now, body.decode())
-    except (Base64Error, EmptyWebhookSecretError):
-        raise Misconfigured("a webhook secret is not whsec_ and base64") from None
+    signature = _signer(secret).sign(event_id, now, body.decode())
     stamped = str(int(now.timestamp()))
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
     return dict(zip(names, (event_id, stamped, signature), strict=True))
+
+
+@lru_cache(maxsize=SECRETS_MAX)
+def _signer(secret: str) -> Webhook:
+    try:
+        return Webhook(secret)
+    except (Base64Error, EmptyWebhookSecretError):
+        raise Misconfigured("a webhook secret is not whsec_ and base64") from None
 
 
 def _moment(signed_at: str) -> datetime:
@@ -74,10 +81,7 @@ def _moment(signed_at: str) -> datetime:
 
 def _signed(raw: bytes, event_id: str, moment: datetime, signature: str, secret: str) -> bool:
     # The library's own verification reads the clock; its signing does not.
-    try:
-        signer = Webhook(secret)
-    except (Base64Error, EmptyWebhookSecretError):
-        raise Misconfigured("a webhook secret is not whsec_ and base64") from None
+    signer = _signer(secret)
     try:
         expected = b64decode(signer.sign(event_id, moment, raw.decode()).partition(",")[2])
     except UnicodeDecodeError:

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 CONTENT_TYPES = frozenset({"application/json"})
 RETRY_AFTER_SECONDS = 5
 EVENT_ID_CHARACTERS_MAX = 200
+STORED = b'{"stored":true,"duplicate":false}'
+REPEATED = b'{"stored":true,"duplicate":true}'
 ID_HEADERS = ("webhook-id", "x-zendesk-webhook-invocation-id")
 
 # Who did not prove to be the sender is unauthorized; any other refusal is a bad request.
@@ -104,7 +106,7 @@ class _Receiver:
         except Exception as error:
             return _unavailable(error)
         self.dispatcher.wake()
-        return JSONResponse({"stored": True, "duplicate": not stored.new}, status_code=202)
+        return Response(STORED if stored.new else REPEATED, 202, media_type="application/json")
 
     async def _body(self, request: Request) -> bytes:
         try:
