@@ -70,11 +70,12 @@ class SqlWatch:
 
     def _of_feed(self, cursor: Cursor, now: datetime) -> list[Concern]:
         polling = self._polling.get(cursor.connection)
-        if polling is None or not polling.every_seconds:
+        if polling is None:
             return []
         about = f"{cursor.connection}/{cursor.stream}"
         found = []
-        if is_behind(cursor, now, polling.behind_seconds):
+        # An event bus forgets our place too, whether or not its connection is polled besides.
+        if polling.every_seconds and is_behind(cursor, now, polling.behind_seconds):
             since = f"{cursor.read_up_to:%Y-%m-%d %H:%M}Z"
             found.append(
                 Concern(

@@ -27,12 +27,13 @@ class IntakeAlarm(Process):
         self.concern = concern
         self.account_id, self.account_name = concern.account_id, concern.account_name
         self.legal_entity, self.value = concern.legal_entity, concern.held
+        self._healed = False
 
     @workflow.run
     async def run(self, concern: Concern) -> AlarmResult:
         """Stand until the concern is not true any more, or somebody has dealt with it."""
         await self.perform()
-        return AlarmResult(stage=self.stage, skipped=bool(self.skipped))
+        return AlarmResult(stage=self.stage, skipped=bool(self.skipped) and not self._healed)
 
     async def fulfil(self) -> None:
         """Look; ask a person; meanwhile look again, less and less often."""
@@ -49,6 +50,7 @@ class IntakeAlarm(Process):
             except TimeoutError:
                 pause = min(2 * pause, LOOKS_APART_MAX)
                 if await self._has_healed():
+                    self._healed = bool(self.cases)
                     await self.close_cases("it has healed")
         await looking
 
