@@ -46,18 +46,22 @@ class FeedActivities:
     @activity.defn(name="intake.poll")
     async def poll(self, _: ConnectionRef) -> Polled:
         """Store what changed since the last poll, of each stream; a forgotten place is a gap, and
-        the gap is filled from the records."""
+        the gap is filled from the records.
+
+        A stream that fails holds up no other; what the first one failed of is raised at the end.
+        """
         polled = Polled()
+        failures: list[TielineError] = []
         for stream in self._port.streams():
             try:
-                polled = _sum(polled, await self._poll(stream))
-            except CursorExpired:
-                polled = _sum(polled, await self._bridge(stream))
+                polled = _sum(polled, await self._follow(stream))
             except TielineError as error:
-                await self._feeds.failed(self._connection, stream, str(error))
-                raise
+                await self._note(stream, error)
+                failures.append(error)
         for refusal in self._refused():
             await self._feeds.refuse(refusal)
+        if failures:
+            raise failures[0]
         return polled
 
     @activity.defn(name="intake.count")
@@ -78,6 +82,21 @@ class FeedActivities:
             await self._feeds.counted(self._connection, stream, since, until, len(census), lacking)
             told, missing = told + len(census), missing + len(lacking)
         return Counted(told=told, missing=missing)
+
+    async def _follow(self, stream: str) -> Polled:
+        try:
+            return await self._poll(stream)
+        except CursorExpired:
+            return await self._bridge(stream)
+
+    async def _note(self, stream: str, error: TielineError) -> None:
+        """Keep why a stream cannot be read, also of one that was never read: somebody is told once
+        it has not been read for too long."""
+        if await self._feeds.cursor(self._connection, stream) is None:
+            begin = datetime.now(UTC) - timedelta(seconds=self._polling.lookback_seconds)
+            page = ChangePage(events=[], cursor=self._start(stream), read_up_to=begin)
+            await self._feeds.keep(self._connection, stream, page)
+        await self._feeds.failed(self._connection, stream, str(error))
 
     async def _poll(self, stream: str) -> Polled:
         place = await self._feeds.cursor(self._connection, stream)
@@ -101,7 +120,8 @@ class FeedActivities:
         if place is None:
             raise CursorExpired(f"{stream} cannot be read from its beginning", about=stream)
         since, until = _gap(place), datetime.now(UTC)
-        await self._feeds.expired(self._connection, stream, since)
+        if not is_bridging(place):
+            await self._feeds.expired(self._connection, stream, since)
         new = await self._backfill(stream, since, until)
         begin = self._port.start(stream, until - OVERLAP)
         page = ChangePage(events=[], cursor=begin, read_up_to=until)
@@ -155,8 +175,12 @@ async def fill_gap(
 def _gap(place: Cursor) -> datetime:
     """Where the gap begins: a backfill that was interrupted begins where it began before."""
     begins = place.read_up_to - OVERLAP
-    unfinished = place.expired_at is not None and place.expired_at > place.polled_at
-    return min(begins, place.gap_from) if unfinished and place.gap_from else begins
+    return min(begins, place.gap_from) if is_bridging(place) and place.gap_from else begins
+
+
+def is_bridging(place: Cursor) -> bool:
+    """Whether a gap was found here and not filled to its end: it is still the same gap."""
+    return place.expired_at is not None and place.expired_at > place.polled_at
 
 
 def _sum(one: Polled, other: Polled) -> Polled:

@@ -6,7 +6,7 @@ import logging
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
 
-from activities.feeds import fill_gap
+from activities.feeds import fill_gap, is_bridging
 from adapters.registry import Listener, connect_events, connect_listener
 from canonical.connections import Connection
 from canonical.errors import CursorExpired, Misconfigured, TielineError, Transient
@@ -69,18 +69,32 @@ class _Ear:
         self._records = records
         self._feeds = feeds
         self._failures = 0
+        self._heard = False
 
     async def listen_on(self) -> None:
-        """Listen again whenever the bus breaks off, and bridge what it has lost."""
+        """Listen again whenever the bus breaks off, and bridge what it has lost.
+
+        What a person has to repair ends a listener that never heard anything; later it waits.
+        """
         resume: str | None = None
         while True:
             try:
-                await self._listen(resume)
-            except CursorExpired as error:
-                resume = await self._bridged(error)
-            except Transient as error:
+                resume = await self._listen_or_bridge(resume)
+            except TielineError as error:
+                if not (isinstance(error, Transient) or self._heard):
+                    raise
                 await self._wait(error)
                 resume = None
+
+    async def _listen_or_bridge(self, resume: str | None) -> str | None:
+        try:
+            await self._listen(resume)
+        except CursorExpired as error:
+            if self._failures:  # again, and nothing was heard in between
+                await self._wait(error)
+            self._failures += 1
+            return await self._bridged(error)
+        return None
 
     async def _listen(self, resume: str | None) -> None:
         place = await self._feeds.cursor(self._name, self._bus.topic)
@@ -88,15 +102,17 @@ class _Ear:
         async with aclosing(self._bus.listen(cursor)) as pages:
             async for page in pages:
                 new = await asyncio.shield(self._feeds.keep(self._name, self._bus.topic, page))
-                self._failures = 0
+                self._failures, self._heard = 0, True
                 if new:
                     log.info("%s told %d new changes", self._name, new)
 
     async def _wait(self, error: TielineError) -> None:
         self._failures += 1
         seconds = min(BACKOFF_SECONDS_MIN * 2.0 ** (self._failures - 1), BACKOFF_SECONDS_MAX)
+        seconds = max(seconds, error.retry_after_seconds or 0.0)
         log.warning("%s is not heard, again in %.0f s: %s", self._name, seconds, error)
-        await self._feeds.failed(self._name, self._bus.topic, str(error))
+        with contextlib.suppress(TielineError):  # it may be the ledger that is away
+            await self._feeds.failed(self._name, self._bus.topic, str(error))
         await asyncio.sleep(seconds)
 
     async def _bridged(self, error: CursorExpired) -> str | None:
@@ -107,9 +123,11 @@ class _Ear:
         log.warning("%s has lost our place; reading what changed since %s", self._name, since)
         resume: str | None = error.details.get("resume")
         forgotten = ChangePage(events=[], cursor=resume or "", read_up_to=now)
-        if place is not None:
+        if place is not None and not is_bridging(place):
             await self._feeds.expired(self._name, self._bus.topic, since)
         [stream, *_] = self._records.streams()
         await fill_gap(self._records, self._feeds, stream, since, now)
         await self._feeds.keep(self._name, self._bus.topic, forgotten)
+        if resume is not None:  # the loss is behind us
+            self._failures = 0
         return resume

@@ -10,7 +10,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from activities.feeds import FeedActivities
@@ -55,7 +55,11 @@ class EventPoll:
         """One poll; a long backlog is read in several, and what is left waits for the next."""
         new = 0
         for _ in range(POLLS_PER_RUN_MAX):
-            page: Polled = await _ask(FeedActivities.poll, connection, HEARTBEAT_TIMEOUT)
+            try:
+                page: Polled = await _ask(FeedActivities.poll, connection, HEARTBEAT_TIMEOUT)
+            except ActivityError:
+                await _wake(connection)  # what was stored before it failed, or of another stream
+                raise
             new += page.new + page.backfilled
             await _wake(connection)
             if not page.more:

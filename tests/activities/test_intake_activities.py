@@ -162,6 +162,36 @@ async def test_no_hint_dies_of_what_is_wrong_around_it(db: Database, around_us: 
     assert await told(db) == ["invoice.posted"]
 
 
+async def test_what_was_waited_out_uses_up_no_tries(db: Database) -> None:
+    """After a long outage a record that is not visible yet is still asked for five times."""
+    source = MemorySource()
+    await Inbox(db).store(source.change(invoice(1)))
+    source.error = Unavailable("down")
+    for attempt in range(2 * FAILURES_MAX):
+        await take_in(db, source, later(3600 * attempt))
+
+    source.error = None
+    facts = source.records.pop("in_0001")
+    for attempt in range(FAILURES_MAX - 1):
+        assert await take_in(db, source, later(3600 * (100 + attempt))) == TakenIn(failed=1)
+    source.records["in_0001"] = facts
+
+    assert await take_in(db, source, later(3600 * 200)) == TakenIn(recorded=1)
+
+
+async def test_what_else_is_due_about_a_record_is_taken_in_with_it(db: Database) -> None:
+    """A backlog costs one read a record, however its hints lie apart."""
+    source, inbox = MemorySource(), Inbox(db)
+    for minute in range(2):
+        for number in range(HINTS_PER_ROUND_MAX):
+            await inbox.store(source.change(invoice(number, minute)))
+
+    done = await take_in(db, source)
+
+    assert done == TakenIn(recorded=2 * HINTS_PER_ROUND_MAX, left=True)
+    assert len(source.reads) == HINTS_PER_ROUND_MAX
+
+
 async def test_a_system_that_lags_behind_its_own_hint_is_asked_again(db: Database) -> None:
     """The hint says minute five, the read still shows minute one."""
     source = MemorySource()
