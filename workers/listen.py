@@ -69,7 +69,7 @@ class _Ear:
         self._records = records
         self._feeds = feeds
         self._failures = 0
-        self._heard = False
+        self._heard = self._in_vain = False
 
     async def listen_on(self) -> None:
         """Listen again whenever the bus breaks off, and bridge what it has lost.
@@ -90,9 +90,8 @@ class _Ear:
         try:
             await self._listen(resume)
         except CursorExpired as error:
-            if self._failures:  # again, and nothing was heard in between
+            if self._in_vain:
                 await self._wait(error)
-            self._failures += 1
             return await self._bridged(error)
         return None
 
@@ -102,7 +101,7 @@ class _Ear:
         async with aclosing(self._bus.listen(cursor)) as pages:
             async for page in pages:
                 new = await asyncio.shield(self._feeds.keep(self._name, self._bus.topic, page))
-                self._failures, self._heard = 0, True
+                self._failures, self._heard, self._in_vain = 0, True, False
                 if new:
                     log.info("%s told %d new changes", self._name, new)
 
@@ -128,6 +127,6 @@ class _Ear:
         [stream, *_] = self._records.streams()
         await fill_gap(self._records, self._feeds, stream, since, now)
         await self._feeds.keep(self._name, self._bus.topic, forgotten)
-        if resume is not None:  # the loss is behind us
-            self._failures = 0
+        # Should this place be lost as well before anything is heard, it is not bridged in a rush.
+        self._in_vain = resume is None
         return resume

@@ -91,7 +91,7 @@ async def test_a_feed_that_cannot_be_understood_holds_up_no_other(db: Database) 
         await poll(db, source)
 
     assert {line.subject for line in await list_events(db)} == {"in_0001", "in_0002"}
-    broken, sound = (await Feeds(db).cursor("billing", s) for s in source.streams())
+    broken, sound = [await Feeds(db).cursor("billing", s) for s in source.streams()]
     assert broken is not None and broken.error == "an onboarding of the list has no status"
     assert sound is not None and sound.error == ""
 
