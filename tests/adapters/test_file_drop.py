@@ -13,7 +13,8 @@ from adapters.files import FileDrop
 from canonical.drops import Drop
 from canonical.errors import CursorExpired, Malformed, Misconfigured, NotFound, Unavailable
 from canonical.inbound import Channel, InboundEvent
-from tests.adapters.contracts.events import LONG_AGO, EventsContract
+from tests.adapters.contracts.events import LONG_AGO
+from tests.adapters.contracts.intake import IntakeContract
 from tests.adapters.drops import NOW, STREAM, Told, csv, drop_of, line, put
 
 
@@ -33,7 +34,7 @@ class Faultless:
         self.files = 0
 
 
-class TestFileDrop(EventsContract):
+class TestFileDrop(IntakeContract):
     """A folder keeps the contract of a source, as far as files can."""
 
     stream = STREAM

@@ -21,7 +21,8 @@ from canonical.inbound import Channel, InboundEvent
 from simulators.gainsight import GainsightSimulator
 from simulators.kernel import Simulator
 from simulators.serve import serving
-from tests.adapters.contracts.events import LONG_AGO, EventsContract
+from tests.adapters.contracts.events import LONG_AGO
+from tests.adapters.contracts.intake import DriftContract
 
 GLOBEX = "0015g00000GlobexAAA"
 DEAL = "0065g00000GlobexAAA"
@@ -50,7 +51,7 @@ def onboarding(simulator: GainsightSimulator, **given: Any) -> str:
     return str(simulator.cockpit.open(**record | given)["Gsid"])
 
 
-class GainsightContract(EventsContract):
+class GainsightContract(DriftContract):
     """What both streams share: they are queries, and forget nothing."""
 
     forgets = False
@@ -89,6 +90,7 @@ class TestGainsightOnboardings(GainsightContract):
     """Gainsight keeps the contract for the calls to action that we opened."""
 
     stream = "ctas"
+    identifying, needed = "ModifiedDate", "StatusId__gr.Name"
     feed_path = "/v2/cockpit/cta/list"
 
     async def change(self, simulator: Any, number: int) -> str:
@@ -289,6 +291,7 @@ class TestGainsightTasks(GainsightContract):
 
     stream = "tasks"
     feed_path = "/v2/cockpit/task/list"
+    identifying, needed = "ModifiedDate", "Status"
 
     async def change(self, simulator: Any, number: int) -> str:
         """Add a task to the onboarding, then have it done."""

@@ -24,7 +24,8 @@ from canonical.money import Money
 from canonical.ports.events import EventsPort
 from domain.occurrences import occurrences
 from simulators.netsuite import NetSuiteSimulator
-from tests.adapters.contracts.events import LONG_AGO, EventsContract
+from tests.adapters.contracts.events import LONG_AGO
+from tests.adapters.contracts.intake import DriftContract
 
 ITEMS = [{"externalId": "PLATFORM", "displayName": "Platform"}]
 SECRET = "whsec_" + "bmV0c3VpdGUtbmV0c3VpdGUtbmV0c3VpdGU="
@@ -42,12 +43,13 @@ def usd(major: str) -> Money:
     return Money.of(major, "USD")
 
 
-class TestNetSuiteEvents(EventsContract):
+class TestNetSuiteEvents(DriftContract):
     """NetSuite keeps the contract of a source, and its traps are avoided."""
 
     stream = "transactions"
     forgets = False
     feed_path = "/suiteql"
+    identifying, needed = "changed", "currency"
 
     @pytest.fixture
     def simulator(self) -> NetSuiteSimulator:

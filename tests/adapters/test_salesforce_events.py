@@ -17,18 +17,21 @@ from canonical.inbound import BACKFILL_PRIORITY, Channel
 from canonical.money import Money
 from canonical.ports.events import EventsPort
 from simulators.salesforce import SalesforceSimulator
-from tests.adapters.contracts.events import LONG_AGO, EventsContract
+from tests.adapters.contracts.events import LONG_AGO
+from tests.adapters.contracts.intake import DriftContract
 
 CONSUMER_KEY = "3MVG9.tieline"
 CLIENT_SECRET = "canary-client-secret-77"
 STREAM = "opportunities"
 
 
-class TestSalesforceEvents(EventsContract):
+class TestSalesforceEvents(DriftContract):
     """The suite of every source, and what is Salesforce's own."""
 
     stream = STREAM
     feed_path = "/query"
+    identifying, needed = "SystemModstamp", "SystemModstamp"
+    starts_processes = True
     forgets = False
 
     @pytest.fixture
@@ -56,6 +59,17 @@ class TestSalesforceEvents(EventsContract):
         else:
             simulator.store.update("Opportunity", self.deals[number], {"Amount": 1300.0})
         return self.deals[number]
+
+    async def test_a_record_that_says_too_little_is_set_aside_and_holds_up_no_other(
+        self, events: Any, simulator: Any, drift: Any, empty_ledger: Any
+    ) -> None:
+        """A deal is read by the process that it starts: the read says what is wrong."""
+        broken = await self.change(simulator, 0)
+        told, _, _ = await self.told(events, self.beginning(events))
+        drift.drops, drift.about = self.needed, broken
+
+        with pytest.raises(Malformed):
+            await events.read(told[0])
 
     async def test_the_registry_knows_the_source(self, connection: Connection) -> None:
         """By the vendor's name."""

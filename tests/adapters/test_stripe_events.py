@@ -23,7 +23,8 @@ from canonical.ports.events import EventsPort
 from domain.occurrences import is_overdue
 from simulators.stripe import StripeSimulator, customers, invoices, schedules, subscriptions
 from simulators.stripe.store import Call
-from tests.adapters.contracts.events import LONG_AGO, PAGES_MAX, EventsContract
+from tests.adapters.contracts.events import LONG_AGO, PAGES_MAX
+from tests.adapters.contracts.intake import DriftContract, GapContract
 
 KEY = "sk_test_canary4711"
 MONTH = timedelta(days=31)
@@ -87,11 +88,12 @@ def price(amount: int, currency: str = "usd") -> dict[str, Any]:
     }  # fmt: skip
 
 
-class StripeContract(EventsContract):
+class StripeContract(DriftContract, GapContract):
     """What both ways of polling share."""
 
     stream = "events"
     feed_path = "/v1/events"
+    identifying, needed = "created", "status_transitions"
     polls = "undelivered"
 
     @pytest.fixture

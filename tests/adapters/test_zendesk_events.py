@@ -14,7 +14,8 @@ from canonical.facts import CaseFacts
 from canonical.inbound import InboundEvent
 from simulators.kernel import Simulator
 from simulators.zendesk import ZendeskSimulator
-from tests.adapters.contracts.events import LONG_AGO, EventsContract
+from tests.adapters.contracts.events import LONG_AGO
+from tests.adapters.contracts.intake import DriftContract, GapContract
 
 EMAIL = "tieline@acme.example"
 GLOBEX = "0015g00000GlobexAAA"
@@ -26,11 +27,12 @@ def settled(simulator: ZendeskSimulator) -> None:
     simulator.moved_seconds += MORE_THAN_EXCLUDED
 
 
-class TestZendeskEvents(EventsContract):
+class TestZendeskEvents(DriftContract, GapContract):
     """Zendesk keeps the contract by its incremental cursor export."""
 
     stream = "tickets"
     feed_path = "/incremental/tickets/cursor"
+    identifying, needed = "updated_at", "priority"
 
     @pytest.fixture
     def simulator(self) -> Simulator:
