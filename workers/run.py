@@ -98,13 +98,19 @@ async def _courier(client: Client, house: Composition, stop: asyncio.Event) -> N
 async def run_workers(
     client: Client, settings: Settings, stop: asyncio.Event, ready: asyncio.Event | None = None
 ) -> None:
-    """Serve until `stop` is set, then finish what is under way (up to 30 seconds)."""
+    """Serve until `stop` is set, then finish what is under way (up to 30 seconds).
+
+    Also ends, by the error, when events are no longer taken to processes: nobody else would notice.
+    """
     served = served_connections(settings)
     async with composition(settings, served) as house, AsyncExitStack() as stack:
         for worker in workers_of(client, house, served):
             await stack.enter_async_context(worker)
         log.info("worker serves %s", ", ".join(connection.name for connection in served))
         courier = asyncio.create_task(_courier(client, house, stop))
+        courier.add_done_callback(
+            lambda done: stop.set() if not done.cancelled() and done.exception() else None
+        )
         if ready is not None:
             ready.set()
         await stop.wait()

@@ -89,7 +89,7 @@ async def test_ten_thousand_deliveries_have_each_effect_once_whatever_fails_mean
 
     # And Stripe sends again what was not acknowledged, until nothing waits any more
     await storm.deliver_the_rest()
-    await eventually(storm.settled)
+    await eventually(storm.settled, seconds=180)
 
     # Then nothing that Stripe told was refused or lost, and all of it is settled
     assert storm.receiver.killed == 2
