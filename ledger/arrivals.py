@@ -6,7 +6,7 @@ Each is answered after the commit that makes it durable, as if it had one of its
 import asyncio
 from collections.abc import Callable, Sequence
 
-from sqlmodel import Session
+from sqlalchemy import Connection
 
 from canonical.errors import TielineError, Unavailable
 from canonical.inbound import InboundEvent, StoredEvent
@@ -15,12 +15,12 @@ from ledger.database import Database
 EVENTS_PER_COMMIT_MAX = 64
 WAITING_MAX = 10_000
 
-Keep = Callable[[Session, Sequence[InboundEvent]], list[StoredEvent]]
+Keep = Callable[[Connection, Sequence[InboundEvent]], list[StoredEvent]]
 Waiting = tuple[InboundEvent, "asyncio.Future[StoredEvent]"]
 
 
 class Arrivals:
-    """Stores events with `keep`, one statement at a time, in which no event comes twice."""
+    """Stores events with `keep`, which is given different ones and executes one statement."""
 
     def __init__(self, db: Database, keep: Keep) -> None:
         self._db = db
@@ -30,7 +30,7 @@ class Arrivals:
         self._drain: asyncio.Task[None] | None = None
 
     async def store(self, event: InboundEvent) -> StoredEvent:
-        """Store an event durably; raises Unavailable when too many wait, and what `Database.run`
+        """Store an event durably; raises Unavailable when too many wait, and what `Database`
         raises."""
         if self._storing:
             if len(self._waiting) >= WAITING_MAX:
@@ -72,7 +72,7 @@ class Arrivals:
     async def _together(self, batch: Sequence[Waiting]) -> None:
         events = [event for event, _ in batch]
         try:
-            stored = await self._db.state(lambda session: self._keep(session, events))
+            stored = await self._db.run_statement(lambda connection: self._keep(connection, events))
         except TielineError as error:
             _fail(batch, error)
         except Exception as error:
@@ -91,7 +91,7 @@ class Arrivals:
             await self._together([waiting])
 
     async def _one(self, event: InboundEvent) -> StoredEvent:
-        (stored,) = await self._db.state(lambda session: self._keep(session, [event]))
+        (stored,) = await self._db.run_statement(lambda connection: self._keep(connection, [event]))
         return stored
 
 

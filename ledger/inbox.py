@@ -5,7 +5,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlmodel import Session
 
 from canonical.inbound import Backlog, Channel, InboundEvent, PendingEvent, Refusal, StoredEvent
@@ -79,7 +89,7 @@ class Inbox:
         priority_of: PriorityOf | None = None,
     ) -> None:
         self._db = db
-        self._arrivals = Arrivals(db, lambda s, events: store_all(s, events, priority_of))
+        self._arrivals = Arrivals(db, lambda c, events: store_all(c, events, priority_of))
         self._clock = clock
         self._claim = timedelta(seconds=claim_seconds)
 
@@ -180,22 +190,24 @@ class Inbox:
 
 
 def store(
-    session: Session, event: InboundEvent, priority_of: PriorityOf | None = None
+    within: Session | Connection, event: InboundEvent, priority_of: PriorityOf | None = None
 ) -> StoredEvent:
     """Store an event within the caller's transaction; one of no kind of ours is done with."""
-    stored = _STORE.run(session, _row(event, priority_of)).one()
+    stored = _STORE.run(within, _row(event, priority_of)).one()
     return StoredEvent(id=stored.id, new=stored.deliveries == 1)
 
 
 def store_all(
-    session: Session, events: Sequence[InboundEvent], priority_of: PriorityOf | None = None
+    within: Session | Connection,
+    events: Sequence[InboundEvent],
+    priority_of: PriorityOf | None = None,
 ) -> list[StoredEvent]:
     """Store different events within the caller's transaction, by one statement."""
     if len(events) == 1:
-        return [store(session, events[0], priority_of)]
+        return [store(within, events[0], priority_of)]
     # Two processes that store the same events in one order never wait for each other in a circle.
     ordered = sorted(events, key=lambda event: (event.source, event.event_id))
-    rows = _STORE.run(session, [_row(event, priority_of) for event in ordered])
+    rows = _STORE.run(within, [_row(event, priority_of) for event in ordered])
     stored = {
         (row.source, row.event_id): StoredEvent(id=row.id, new=row.deliveries == 1) for row in rows
     }

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Executable, Table
+from sqlalchemy import Connection, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -19,7 +19,7 @@ class Upsert:
             "postgresql": build(postgresql.insert(table)),
         }
 
-    def run(self, session: Session, values: Any) -> Any:
+    def run(self, within: Session | Connection, values: Any) -> Any:
         """Execute with these values (one row, or several); returns the result."""
-        connection = session.connection()
+        connection = within.connection() if isinstance(within, Session) else within
         return connection.execute(self._statements[connection.dialect.name], values)

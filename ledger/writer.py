@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -16,7 +17,15 @@ from canonical.errors import Unavailable
 JOBS_PER_COMMIT_MAX = 64
 JOBS_WAITING_MAX = 10_000
 
-Work = Callable[[Session], Any]
+
+@dataclass(frozen=True)
+class Statement:
+    """Work that executes one statement, which is undone as a whole when it fails."""
+
+    run: Callable[[Connection], Any]
+
+
+Work = Callable[[Session], Any] | Statement
 Job = tuple[Work, "Future[Any]"]
 
 
@@ -106,6 +115,9 @@ class Writer:
 
 
 def _alone(connection: Connection, work: Work) -> Any:
+    if isinstance(work, Statement):
+        with connection.begin():
+            return work.run(connection)
     with Session(connection) as session:
         result = work(session)
         session.commit()
@@ -114,6 +126,8 @@ def _alone(connection: Connection, work: Work) -> Any:
 
 def _with_savepoint(connection: Connection, work: Work) -> tuple[Any, BaseException | None]:
     try:
+        if isinstance(work, Statement):
+            return work.run(connection), None
         with Session(connection, join_transaction_mode="create_savepoint") as session:
             result = work(session)
             session.commit()

@@ -93,9 +93,10 @@ class _Receiver:
             return _error(404, "unknown_source", "no source of this name is configured")
         body = b""
         try:
-            _check_content_type(request)
+            headers = dict(request.headers)
+            _check_content_type(headers)
             body = await self._body(request)
-            event = _verified(source, body, request, self.clock())
+            event = _verified(source, body, headers, self.clock())
         except ClientDisconnect:
             return Response(status_code=400)
         except _Refused as refused:
@@ -163,15 +164,17 @@ def _stated_id(request: Request) -> str:
     return next((value for value in stated if value), "")[:EVENT_ID_CHARACTERS_MAX]
 
 
-def _check_content_type(request: Request) -> None:
-    content_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+def _check_content_type(headers: Mapping[str, str]) -> None:
+    content_type = headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if content_type not in CONTENT_TYPES:
         raise _Refused(415, "content_type", "the content type must be application/json")
 
 
-def _verified(source: Source, body: bytes, request: Request, now: datetime) -> InboundEvent:
+def _verified(
+    source: Source, body: bytes, headers: Mapping[str, str], now: datetime
+) -> InboundEvent:
     try:
-        return source.event(body, dict(request.headers), now)
+        return source.event(body, headers, now)
     except WebhookRefused as refused:
         status = 401 if refused.code in UNPROVEN else 400
         raise _Refused(status, refused.code, str(refused)) from None
