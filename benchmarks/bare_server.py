@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from ledger.migrate import upgrade
 from starters.webhooks.body import read_body
-from starters.webhooks.serve import CONNECTIONS_MAX, KEEP_ALIVE_SECONDS, listening
+from starters.webhooks.serve import CONNECTIONS_MAX, KEEP_ALIVE_SECONDS, listening, settle_memory
 from tieline.devserver import LOOPBACK
 
 BODY_BYTES_MAX = 262_144
@@ -112,6 +112,7 @@ async def serve(url: str, port: int) -> None:
             lifespan="off",
         )
     )
+    settle_memory()
     with listening(LOOPBACK, port) as listener:
         await server.serve(sockets=[listener])
 

@@ -26,33 +26,26 @@ class Arrivals:
         self._db = db
         self._keep = keep
         self._waiting: list[Waiting] = []
-        self._storing = False
         self._drain: asyncio.Task[None] | None = None
 
     async def store(self, event: InboundEvent) -> StoredEvent:
         """Store an event durably; raises Unavailable when too many wait, and what `Database`
         raises."""
-        if self._storing:
-            if len(self._waiting) >= WAITING_MAX:
-                raise Unavailable("Too many events wait to be stored.", about="ledger")
-            future: asyncio.Future[StoredEvent] = asyncio.get_running_loop().create_future()
-            self._waiting.append((event, future))
-            return await future
-        self._storing = True
-        try:
-            return await self._one(event)
-        finally:
-            if self._waiting:
-                self._drain = asyncio.create_task(self._store_waiting(), name="arrivals")
-            else:
-                self._storing = False
+        if len(self._waiting) >= WAITING_MAX:
+            raise Unavailable("Too many events wait to be stored.", about="ledger")
+        future: asyncio.Future[StoredEvent] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, future))
+        if self._drain is None:
+            # It begins when whoever can go on now has: what comes at once is stored at once.
+            self._drain = asyncio.create_task(self._store_waiting(), name="arrivals")
+        return await future
 
     async def _store_waiting(self) -> None:
         try:
             while self._waiting:
                 await self._together(self._next())
         finally:
-            self._storing = False
+            self._drain = None
             for _, future in self._waiting:
                 future.cancel()
 
@@ -89,10 +82,6 @@ class Arrivals:
             return
         for waiting in batch:
             await self._together([waiting])
-
-    async def _one(self, event: InboundEvent) -> StoredEvent:
-        (stored,) = await self._db.run_statement(lambda connection: self._keep(connection, [event]))
-        return stored
 
 
 def _fail(batch: Sequence[Waiting], error: Exception) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from canonical.connections import Polling
 from canonical.feeds import Count, Cursor
@@ -13,6 +14,9 @@ from ledger.feeds import Feeds, is_behind
 from ledger.models.inbox import inbox
 
 RATE_WINDOW = timedelta(minutes=5)
+# A backlog that has just begun to clear is not judged by the time before it did.
+PACE_WINDOW = timedelta(seconds=30)
+PACE_SECONDS_MIN = 10.0
 
 
 class Waiting(Fact):
@@ -28,6 +32,7 @@ class Waiting(Fact):
 class BacklogView(Fact):
     """What waits, how fast events are done with, and when nothing would be left at that pace.
 
+    The pace is that of the last half minute, or of five minutes when nothing was done in it.
     `clearing_seconds` is None while something waits and nothing was done for five minutes.
     """
 
@@ -67,14 +72,17 @@ async def show_backlog(db: Database, now: datetime) -> BacklogView:
         .group_by(inbox.c.source, inbox.c.priority)
         .order_by(inbox.c.priority, inbox.c.source)
     )
-    done = select(func.count()).where(
-        inbox.c.settled_at >= now - RATE_WINDOW, inbox.c.state != "ignored"
-    )
+    recent = inbox.c.settled_at >= now - PACE_WINDOW
+    done = select(
+        func.count().label("in_all"),
+        func.count().filter(recent).label("recently"),
+        func.min(inbox.c.settled_at).filter(recent).label("since"),
+    ).where(inbox.c.settled_at >= now - RATE_WINDOW, inbox.c.state != "ignored")
     dead = select(func.count()).where(inbox.c.state == "dead")
     rows, settled, set_aside = await db.read(
         lambda s: (
             s.connection().execute(by_place).all(),
-            s.connection().execute(done).scalar_one(),
+            s.connection().execute(done).one(),
             s.connection().execute(dead).scalar_one(),
         )
     )
@@ -89,7 +97,7 @@ async def show_backlog(db: Database, now: datetime) -> BacklogView:
         for row in rows
     ]
     pending = sum(one.pending for one in waiting)
-    per_second = settled / RATE_WINDOW.total_seconds()
+    per_second = _per_second(settled, now)
     return BacklogView(
         waiting=waiting,
         pending=pending,
@@ -98,6 +106,13 @@ async def show_backlog(db: Database, now: datetime) -> BacklogView:
         clearing_seconds=_clearing_seconds(pending, per_second),
         dead=set_aside,
     )
+
+
+def _per_second(settled: Row[Any], now: datetime) -> float:
+    if not settled.recently:
+        return float(settled.in_all / RATE_WINDOW.total_seconds())
+    seconds = (now - settled.since).total_seconds()
+    return float(settled.recently / max(seconds, PACE_SECONDS_MIN))
 
 
 def _clearing_seconds(pending: int, per_second: float) -> float | None:
