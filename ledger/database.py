@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlmodel import Session
 
 from canonical.errors import Misconfigured
-from ledger.engines import parse, postgres_engine, sqlite_engine
+from ledger.engines import committing_engine, parse, postgres_engine, sqlite_engine
 from ledger.faults import explained, is_retried, ledger_name
 from ledger.writer import Statement, Writer
 
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 READERS_MAX = 4
 POSTGRES_CONNECTIONS_MAX = 8
+STATEMENTS_AT_ONCE_MAX = 2
 ATTEMPTS_MAX = 5
 BACKOFF_SECONDS = 0.02
 
@@ -39,10 +40,11 @@ class Database:
             self._writing = sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reading = sqlite_engine(url, begin="BEGIN", pool_size=READERS_MAX)
             self._writer = Writer(self._writing)
+            self._committing = self._writing
         else:
             self._writing = postgres_engine(url, pool_size=POSTGRES_CONNECTIONS_MAX)
             self._reading = self._writing
-        self._committing = self._writing.execution_options(isolation_level="AUTOCOMMIT")
+            self._committing = committing_engine(url, pool_size=STATEMENTS_AT_ONCE_MAX)
         threads = READERS_MAX if self.is_sqlite else POSTGRES_CONNECTIONS_MAX
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ledger")
 
@@ -94,6 +96,7 @@ class Database:
             self._writer.close()
         self._threads.shutdown()
         self._writing.dispose()
+        self._committing.dispose()
         self._reading.dispose()
 
     async def _answer(self, future: "Future[T]") -> T:
@@ -112,7 +115,6 @@ class Database:
         return _retried(once)
 
     def _execute(self, work: Callable[[Connection], Any]) -> Any:
-        # The server commits by itself: one way there and back instead of three.
         with self._committing.connect() as connection:
             return work(connection)
 
