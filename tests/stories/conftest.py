@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from tests.world import World, awaiting_payment, world
-from tieline.devserver import dev_server
+from tieline.devserver import binary, dev_server, server_arguments
 from tieline.rehearsal.credentials import Credentials, make_credentials
 from tieline.settings import Settings
 from tieline.temporal import plugin
+
+# The server reads its timers a second ahead, and so would take a second for each skip.
+PROMPT_TIMERS = ("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="1ms"')
+SKIPS_MAX = 1000
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +57,16 @@ async def patient(
         tmp_path, client, credentials, temporal_address=server, catalogue=catalogue
     ) as built:
         yield built
+
+
+@pytest.fixture
+async def clocks() -> AsyncIterator[WorkflowEnvironment]:
+    """A server on which a workflow's clock is moved by hand."""
+    async with await WorkflowEnvironment.start_time_skipping_v2(
+        ts_config=TimeSkippingConfig(max_session_skip_count=SKIPS_MAX),
+        plugins=[plugin(Settings())],
+        dev_server_existing_path=str(binary()),
+        dev_server_log_level="error",
+        dev_server_extra_args=[*server_arguments(), *PROMPT_TIMERS],
+    ) as environment:
+        yield environment

@@ -9,7 +9,7 @@ import pytest
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+from temporalio.testing import WorkflowEnvironment
 
 from canonical.desk import Action, CaseState, ExceptionCase
 from canonical.milestones import Milestone
@@ -17,28 +17,10 @@ from canonical.visibility import SEARCH_ATTRIBUTES
 from ledger.views.cases import list_cases
 from tests.stories.evidence import calls, filed
 from tests.world import World, eventually, line, world
-from tieline.devserver import binary, server_arguments
 from tieline.rehearsal.credentials import Credentials
 from tieline.settings import Settings
 from tieline.temporal import plugin
 from workflows.exceptions import ESCALATIONS_MAX
-
-# The server reads its timers a second ahead, and so would take a second for each skip.
-PROMPT_TIMERS = ("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="1ms"')
-SKIPS_MAX = 1000
-
-
-@pytest.fixture
-async def clocks() -> AsyncIterator[WorkflowEnvironment]:
-    """A server on which a workflow's clock is moved by hand."""
-    async with await WorkflowEnvironment.start_time_skipping_v2(
-        ts_config=TimeSkippingConfig(max_session_skip_count=SKIPS_MAX),
-        plugins=[plugin(Settings())],
-        dev_server_existing_path=str(binary()),
-        dev_server_log_level="error",
-        dev_server_extra_args=[*server_arguments(), *PROMPT_TIMERS],
-    ) as environment:
-        yield environment
 
 
 @pytest.fixture
