@@ -16,8 +16,9 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
-from canonical.desk import Action
+from canonical.desk import Action, ExceptionCase
 from canonical.messages import BusinessEvent
+from tests.stories.alarms import Alarms, watched
 from tests.stories.evidence import all_done, ask_to_cancel, plan_shown
 from tests.world import World, awaiting_payment, eventually, line, world
 from tieline.devserver import dev_server
@@ -104,8 +105,40 @@ async def escalation(tieline: World) -> str:
     return deal
 
 
+async def healed(alarms: Alarms) -> ExceptionCase:
+    """A feed that stood still for two hours is read again after a look in vain."""
+    case = await _behind(alarms)
+    skipper = TimeSkipper(alarms.tieline.client)
+    await skipper.fast_forward(alarms.alarm(case), timedelta(minutes=20))
+    await alarms.read()
+    await skipper.fast_forward(alarms.alarm(case), timedelta(hours=1))
+    return case
+
+
+async def skipped(alarms: Alarms) -> ExceptionCase:
+    """Somebody retries in vain, and then says that it may stand still."""
+    await alarms.tieline.decide(await _behind(alarms), Action.RETRY)
+    again = await alarms.case(after=1)
+    await alarms.tieline.decide(again, Action.SKIP, reason="looked")
+    return again
+
+
+async def cancelled(alarms: Alarms) -> ExceptionCase:
+    """The alarm itself is called off in Temporal."""
+    case = await _behind(alarms)
+    await alarms.alarm(case).cancel()
+    return case
+
+
+async def _behind(alarms: Alarms) -> ExceptionCase:
+    await alarms.read(timedelta(hours=2))
+    await alarms.watch()
+    return await alarms.case()
+
+
 STORIES: list[Story] = [happy_path, billing_exception_amended, two_approvals, escalation]
 PATIENT_STORIES: list[Story] = [cancellation, milestones_by_signals]
+ALARM_STORIES: list[Callable[[Alarms], Awaitable[ExceptionCase]]] = [healed, skipped, cancelled]
 
 
 async def record(folder: Path, client: Client, credentials: Credentials) -> None:
@@ -116,6 +149,13 @@ async def record(folder: Path, client: Client, credentials: Credentials) -> None
                 deal = await story(tieline)
                 history = await tieline.process(deal).fetch_history()
                 _keep(getattr(story, "__name__", "story"), history.to_json_dict())
+    for alarm_story in ALARM_STORIES:
+        idle = world(folder, client, credentials, run_workers=False)
+        async with idle as built, watched(built) as alarms:
+            alarm = alarms.alarm(await alarm_story(alarms))
+            await alarm.result()
+            name = f"alarms/{getattr(alarm_story, '__name__', 'story')}"
+            _keep(name, (await alarm.fetch_history()).to_json_dict())
 
 
 def _keep(name: str, history: dict[str, Any]) -> None:

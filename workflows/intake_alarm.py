@@ -8,13 +8,14 @@ from temporalio.exceptions import ActivityError
 
 from activities.watch import WatchActivities
 from canonical.intake import ALARM, AlarmResult, Concern
-from workflows.process import Process
+from workflows.process import Process, ended
 from workflows.steps import OWN_QUEUE, attempt
 
 STEP = "watch_intake"
 LOOK_PATIENCE = timedelta(minutes=5)
 FIRST_LOOK = timedelta(minutes=5)
 LOOKS_APART_MAX = timedelta(hours=6)
+ENDS_ITS_LOOK = "a cancelled alarm ends its look"
 
 
 @workflow.defn(name=ALARM)
@@ -42,6 +43,17 @@ class IntakeAlarm(Process):
                 STEP, WatchActivities.check, lambda: self.concern, connection=lambda: OWN_QUEUE
             )
         )
+        try:
+            await self._look_again(looking)
+        except asyncio.CancelledError:
+            # Else it would take the closing of its case for a person's skip, and go on. An alarm
+            # that was cancelled before this was known did so, and has to replay as it was.
+            if workflow.patched(ENDS_ITS_LOOK):
+                await ended(looking)
+            raise
+        await looking
+
+    async def _look_again(self, looking: "asyncio.Task[str | None]") -> None:
         pause = FIRST_LOOK
         while not looking.done():
             try:
@@ -52,7 +64,6 @@ class IntakeAlarm(Process):
                 if await self._has_healed():
                     self._healed = bool(self.cases)
                     await self.close_cases("it has healed")
-        await looking
 
     async def _has_healed(self) -> bool:
         try:

@@ -58,7 +58,7 @@ class Process(ExceptionDesk):
             await story
             await self._finish("completed")
         else:
-            await _ended(story)
+            await ended(story)
             await _unstoppable(self._compensate())
         await workflow.wait_condition(workflow.all_handlers_finished)
 
@@ -167,7 +167,7 @@ class Process(ExceptionDesk):
         except (asyncio.CancelledError, ActivityError):
             # Not `finally`: an evicted workflow is closed, and must not await anything then.
             for follower in self._followers:
-                await _ended(follower)
+                await ended(follower)
             raise
 
     async def _compensate(self) -> None:
@@ -214,7 +214,7 @@ def _same(value: T) -> T:
     return value
 
 
-async def _ended(task: "asyncio.Task[Any]") -> None:
+async def ended(task: "asyncio.Task[Any]") -> None:
     """Cancel a task, unless it is over, and wait for its end."""
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError, ActivityError):

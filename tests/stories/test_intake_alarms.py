@@ -204,5 +204,22 @@ async def test_an_alarm_ends_by_itself_once_its_feed_moves_on(
     assert len(await patient_alarms.cases()) == 1
 
 
+async def test_an_alarm_that_is_called_off_takes_its_case_off_the_desk_and_was_not_skipped(
+    alarms: Alarms,
+) -> None:
+    """Its look ends with it: the closing of the case is not taken for somebody's decision."""
+    await alarms.read(timedelta(hours=2))
+    await alarms.watch()
+    case = await alarms.case()
+
+    await alarms.alarm(case).cancel()
+
+    assert await alarms.alarm(case).result() == AlarmResult(stage="cancelled", skipped=False)
+    (only,) = await alarms.cases()
+    assert only.state is CaseState.RESOLVED
+    (attempt,) = (await filed(alarms.tieline, case.case_id)).attempts
+    assert (attempt.actor, attempt.reason) == ("tieline", "the process is being cancelled")
+
+
 def _quiet() -> ChangePage:
     return ChangePage(events=[], cursor="7", read_up_to=datetime.now(UTC))

@@ -25,6 +25,7 @@ from tieline.temporal import plugin
 from workers.registry import WORKFLOWS
 
 FILES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
+ALARMS = sorted((Path(__file__).parents[1] / "histories" / "alarms").glob("*.json"))
 HAPPY_PATH = next(file for file in FILES if file.stem == "happy_path")
 
 # An activity and the amounts in its input, each with its place there.
@@ -117,7 +118,7 @@ def _payloads(payloads: Any) -> list[Payload]:
     return list(payloads)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*FILES, *ALARMS], ids=lambda file: file.stem)
 async def test_a_recorded_history_replays_with_the_present_workflows(file: Path) -> None:
     """The same commands in the same order, or running processes would be stuck."""
     result = await replayed(file)
@@ -138,7 +139,8 @@ async def test_a_replay_asks_every_system_for_the_amounts_that_were_recorded(fil
 
 
 def test_the_histories_cover_every_way_an_order_can_go() -> None:
-    """Plain, corrected, approved by two, called off, paid, and forgotten for a while."""
+    """Plain, corrected, approved by two, called off, paid, and forgotten for a while; and an alarm
+    that healed, was skipped, or was called off."""
     assert {file.stem for file in FILES} >= {
         "happy_path",
         "billing_exception_amended",
@@ -147,6 +149,7 @@ def test_the_histories_cover_every_way_an_order_can_go() -> None:
         "milestones_by_signals",
         "escalation",
     }
+    assert {file.stem for file in ALARMS} >= {"healed", "skipped", "cancelled"}
 
 
 async def test_a_workflow_that_takes_its_steps_in_another_order_is_caught() -> None:
