@@ -14,7 +14,8 @@ class Cursor(Fact):
     """Our place in one change feed: everything up to `read_up_to` (the source's time) is stored.
 
     `expired_at` is when the feed last forgot our place; what changed from `gap_from` on was then
-    read from the records themselves.
+    read from the records themselves. `heard_since` is since when a bus is listened to here; a feed
+    that is polled has none.
     """
 
     connection: str
@@ -26,6 +27,7 @@ class Cursor(Fact):
     error: str = ""
     expired_at: datetime | None = None
     gap_from: datetime | None = None
+    heard_since: datetime | None = None
 
 
 class Count(Fact):

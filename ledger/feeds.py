@@ -1,12 +1,13 @@
 """Change feeds: our place in each, kept in the transaction that stores what was read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlmodel import Session
 
+from canonical.connections import Polling
 from canonical.feeds import Count, Cursor
 from canonical.inbound import InboundEvent, Refusal
 from canonical.ports.events import ChangePage
@@ -34,6 +35,15 @@ _PLACE = Upsert(
             "error": "",
         },
     ),
+)
+_BEGIN = Upsert(
+    cursors,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[cursors.c.connection, cursors.c.stream],
+        set_={
+            "heard_since": func.coalesce(cursors.c.heard_since, insert.excluded.heard_since),
+        },
+    ).returning(*cursors.c),
 )
 _COUNT = Upsert(
     counts,
@@ -70,6 +80,15 @@ class Feeds:
         statement = select(cursors).order_by(cursors.c.connection, cursors.c.stream)
         rows = await self._db.read(lambda s: s.connection().execute(statement).all())
         return [Cursor.model_validate(dict(row._mapping)) for row in rows]
+
+    async def listened(self, connection: str, stream: str) -> Cursor:
+        """Our place in a bus that somebody listens to; the first time it begins now, on record from
+        before anything is heard."""
+        now = self._clock()
+        place: dict[str, Any] = {"connection": connection, "stream": stream, "cursor": ""}
+        place |= {"read_up_to": now, "polled_at": now, "stored": 0, "error": ""}
+        row = await self._db.run(lambda s: _BEGIN.run(s, place | {"heard_since": now}).one())
+        return Cursor.model_validate(dict(row._mapping))
 
     async def keep(self, connection: str, stream: str, page: ChangePage) -> int:
         """Store a page and our place after it, both or neither; how many events were new."""
@@ -176,10 +195,19 @@ def _change(session: Session, connection: str, stream: str, **values: object) ->
     session.connection().execute(update(cursors).where(of_feed).values(**values))
 
 
-def is_behind(cursor: Cursor, now: datetime, behind_seconds: float) -> bool:
+def is_behind(cursor: Cursor, now: datetime, polling: Polling | None) -> bool:
     """Whether a feed was not read for so long that somebody has to know.
 
-    A poll of a quiet feed moves `read_up_to` too: an old one means that nothing reads it, whatever
-    the health of the processes says.
+    A poll of a quiet feed moves `read_up_to` too, and a quiet bus says that it is: an old one means
+    that nothing reads it, whatever the health of the processes says. A connection that left the
+    settings is not expected to be read, nor is a feed that is neither polled any more nor heard.
     """
-    return now - cursor.read_up_to > timedelta(seconds=behind_seconds)
+    if polling is None or not (polling.every_seconds or cursor.heard_since):
+        return False
+    return now - cursor.read_up_to > timedelta(seconds=polling.behind_seconds)
+
+
+def never_polled(places: Iterable[Cursor], polling: Mapping[str, Polling]) -> list[str]:
+    """The sources that are to be polled and never were; to listen to one is not to poll it."""
+    polled = {place.connection for place in places if place.heard_since is None}
+    return [name for name, one in polling.items() if one.every_seconds and name not in polled]

@@ -70,12 +70,10 @@ class SqlWatch:
 
     def _of_feed(self, cursor: Cursor, now: datetime) -> list[Concern]:
         polling = self._polling.get(cursor.connection)
-        if polling is None:
-            return []
         about = f"{cursor.connection}/{cursor.stream}"
         found = []
         # An event bus forgets our place too, whether or not its connection is polled besides.
-        if polling.every_seconds and is_behind(cursor, now, polling.behind_seconds):
+        if is_behind(cursor, now, polling):
             since = f"{cursor.read_up_to:%Y-%m-%d %H:%M}Z"
             found.append(
                 Concern(
@@ -88,7 +86,7 @@ class SqlWatch:
                     since=cursor.read_up_to,
                 )
             )
-        if cursor.expired_at and now - cursor.expired_at < EXPIRIES_WATCHED:
+        if polling and cursor.expired_at and now - cursor.expired_at < EXPIRIES_WATCHED:
             found.append(_expired(cursor, about, cursor.expired_at))
         return found
 

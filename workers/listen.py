@@ -21,7 +21,8 @@ BACKOFF_SECONDS_MIN = 1.0
 BACKOFF_SECONDS_MAX = 60.0
 # What the bus told just before the gap may not have been all of that moment.
 OVERLAP = timedelta(minutes=10)
-FIRST_GAP = timedelta(days=1)
+# Before anything was heard, what the bus has lost may be as old as what it keeps.
+FIRST_GAP = timedelta(days=3)
 log = logging.getLogger(__name__)
 
 
@@ -74,7 +75,9 @@ class _Ear:
     async def listen_on(self) -> None:
         """Listen again whenever the bus breaks off, and bridge what it has lost.
 
-        What a person has to repair ends a listener that never heard anything; later it waits.
+        From when on it listened is on record before anything is heard: a listener that never hears
+        anything falls behind like any other. What a person has to repair ends it then; later it
+        waits.
         """
         resume: str | None = None
         while True:
@@ -82,6 +85,7 @@ class _Ear:
                 resume = await self._listen_or_bridge(resume)
             except TielineError as error:
                 if not (isinstance(error, Transient) or self._heard):
+                    await self._say(error)
                     raise
                 await self._wait(error)
                 resume = None
@@ -96,8 +100,8 @@ class _Ear:
         return None
 
     async def _listen(self, resume: str | None) -> None:
-        place = await self._feeds.cursor(self._name, self._bus.topic)
-        cursor = resume if resume is not None else (place.cursor or None) if place else None
+        place = await self._feeds.listened(self._name, self._bus.topic)
+        cursor = resume if resume is not None else place.cursor or None
         async with aclosing(self._bus.listen(cursor)) as pages:
             async for page in pages:
                 new = await asyncio.shield(self._feeds.keep(self._name, self._bus.topic, page))
@@ -110,19 +114,23 @@ class _Ear:
         seconds = min(BACKOFF_SECONDS_MIN * 2.0 ** (self._failures - 1), BACKOFF_SECONDS_MAX)
         seconds = max(seconds, error.retry_after_seconds or 0.0)
         log.warning("%s is not heard, again in %.0f s: %s", self._name, seconds, error)
+        await self._say(error)
+        await asyncio.sleep(seconds)
+
+    async def _say(self, error: TielineError) -> None:
         with contextlib.suppress(TielineError):  # it may be the ledger that is away
             await self._feeds.failed(self._name, self._bus.topic, str(error))
-        await asyncio.sleep(seconds)
 
     async def _bridged(self, error: CursorExpired) -> str | None:
         """Fill the gap from the records; the cursor behind the loss, if the bus says it."""
         now = datetime.now(UTC)
-        place = await self._feeds.cursor(self._name, self._bus.topic)
-        since = place.read_up_to - OVERLAP if place else now - FIRST_GAP
+        place = await self._feeds.listened(self._name, self._bus.topic)
+        unheard = place.read_up_to == place.heard_since
+        since = place.read_up_to - (FIRST_GAP if unheard else OVERLAP)
         log.warning("%s has lost our place; reading what changed since %s", self._name, since)
         resume: str | None = error.details.get("resume")
         forgotten = ChangePage(events=[], cursor=resume or "", read_up_to=now)
-        if place is not None and not is_bridging(place):
+        if not is_bridging(place):
             await self._feeds.expired(self._name, self._bus.topic, since)
         [stream, *_] = self._records.streams()
         await fill_gap(self._records, self._feeds, stream, since, now)

@@ -29,7 +29,7 @@ class CursorRow(LedgerModel, table=True):
     """Our place in one change feed: everything up to `read_up_to` (the source's time) is stored.
 
     `expired_at` is when the feed last forgot our place; the gap was then filled from the records,
-    `gap_from` on.
+    `gap_from` on. `heard_since` is since when a bus is listened to here; a polled feed has none.
     """
 
     __tablename__ = "cursors"
@@ -43,6 +43,7 @@ class CursorRow(LedgerModel, table=True):
     error: str = ""
     expired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     gap_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    heard_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class CountRow(LedgerModel, table=True):

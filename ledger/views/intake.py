@@ -10,7 +10,7 @@ from canonical.connections import Polling
 from canonical.feeds import Count, Cursor
 from canonical.orders import Fact
 from ledger.database import Database
-from ledger.feeds import Feeds, is_behind
+from ledger.feeds import Feeds, is_behind, never_polled
 from ledger.models.inbox import inbox
 
 RATE_WINDOW = timedelta(minutes=5)
@@ -124,21 +124,17 @@ def _clearing_seconds(pending: int, per_second: float) -> float | None:
 async def show_feeds(db: Database, polling: Mapping[str, Polling], now: datetime) -> list[FeedView]:
     """Every change feed that was read, and every source that is to be polled and never was."""
     feeds = Feeds(db)
+    places = await feeds.cursors()
     seen = [
         FeedView(
             connection=place.connection,
             stream=place.stream,
             place=place,
             age_seconds=(now - place.read_up_to).total_seconds(),
-            behind=is_behind(place, now, polling.get(place.connection, Polling()).behind_seconds),
+            behind=is_behind(place, now, polling.get(place.connection)),
             last_count=await feeds.last_count(place.connection, place.stream),
         )
-        for place in await feeds.cursors()
+        for place in places
     ]
-    known = {one.connection for one in seen}
-    never = [
-        FeedView(connection=name, behind=True)
-        for name, one in polling.items()
-        if one.every_seconds and name not in known
-    ]
+    never = [FeedView(connection=name, behind=True) for name in never_polled(places, polling)]
     return [*seen, *never]

@@ -153,6 +153,25 @@ async def test_a_feed_says_how_far_it_was_read_and_why_it_stands_still(
     assert "Stripe refuses the key" in said
 
 
+async def test_a_listener_that_stopped_is_named_with_the_command_that_listens(
+    tieline: World,
+) -> None:
+    """Nothing of the connection is polled, so nothing else would find it out."""
+    await once_served(tieline)
+    feeds, topic = Feeds(tieline.house.database), "/event/Order_Closed_Won__e"
+    await feeds.listened("crm", topic)
+    well = await awaited("--config", tieline.config, "--json", "doctor")
+    assert (well.code, failed(well)) == (0, {})
+
+    long_ago = datetime.now(UTC) - timedelta(days=16)
+    await feeds.keep("crm", topic, ChangePage(events=[], cursor="7", read_up_to=long_ago))
+    behind = await awaited("--config", tieline.config, "--json", "doctor")
+
+    (said,) = failed(behind).values()
+    assert said.startswith("CursorBehind: last read up to ")
+    assert "see that `tieline listen --connection crm` runs" in said
+
+
 async def test_a_schedule_that_somebody_paused_is_named_with_the_note(
     tieline: World, client: Client
 ) -> None:

@@ -101,6 +101,27 @@ async def test_a_feed_that_nobody_reads_is_a_concern_whatever_else_is_green(
     assert not await watch.stands(concern)
 
 
+async def test_a_listener_that_stopped_is_a_concern_though_its_connection_is_not_polled(
+    db: Database, clock: Clock
+) -> None:
+    """A feed that is neither heard nor polled any more is none, nor one that left the settings."""
+    feeds = Feeds(db, clock=clock)
+    watch = SqlWatch(db, {"crm": Polling()}, lambda: [], clock=clock)
+    await feeds.listened("crm", "/event/Order_Closed_Won__e")
+    await feeds.keep("crm", "opportunities", page(clock, MemorySource()))
+    await feeds.listened("crm-of-old", "/event/Order_Closed_Won__e")
+    await feeds.keep("crm", "/event/Order_Closed_Won__e", page(clock, MemorySource()))
+    assert await watch.concerns() == []
+
+    clock.advance(3601)
+
+    (concern,) = await watch.concerns()
+    assert (concern.kind, concern.connection) == (ConcernKind.CURSOR_BEHIND, "crm")
+    assert concern.stream == "/event/Order_Closed_Won__e"
+    await feeds.keep("crm", "/event/Order_Closed_Won__e", page(clock, MemorySource()))
+    assert not await watch.stands(concern)
+
+
 async def test_a_forgotten_place_is_a_concern_until_somebody_has_seen_it(
     db: Database, clock: Clock
 ) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ledger.feeds import Feeds
 from ledger.migrate import upgrade
 from ledger.models.evidence import audit_rows
 from ledger.views.inbox import InboxLine, list_events
+from ledger.watch import SqlWatch
 from simulators.salesforce import SalesforceSimulator
 from simulators.salesforce.pubsub import PubSubServer, serving_pubsub
 from simulators.serve import serving
@@ -263,10 +265,55 @@ async def test_a_right_that_is_missing_ends_a_new_listener_but_not_one_that_has_
     assert (await org.place()).error == ""
 
 
+async def test_a_first_listener_says_since_when_it_listens_before_it_has_heard_anything(
+    org: Org,
+) -> None:
+    """Else nobody would miss one that never hears anything: it would have no place to be late."""
+    # Given a right that is missing from the first day
+    org.bus.faults.forbidden = True
+    with pytest.raises(Unauthorized):
+        await run_listener(org.settings, "crm", asyncio.Event())
+    begun = await org.place()
+
+    # Then since when, and why it hears nothing, is on record, and the watch tells of it an hour on
+    assert begun.heard_since is not None
+    assert (begun.read_up_to, begun.stored) == (begun.heard_since, 0)
+    assert "may not subscribe" in begun.error
+    assert [await _concerns(org, minutes) for minutes in (59, 61)] == [[], [begun.stream]]
+
+    # When the right is given, since when it listens stays as it was
+    org.bus.faults.forbidden = False
+    first = org.win()
+    async with listening(org):
+        await eventually(org.has(first), SOON_SECONDS)
+    assert (await org.place()).heard_since == begun.heard_since
+
+
+async def test_an_overflow_before_anything_was_heard_is_a_gap_as_old_as_what_the_bus_keeps(
+    org: Org,
+) -> None:
+    """It is on record like any other, though there was no place to lose."""
+    quiet = org.win_quietly()
+    org.crm.bus.change([], "GAP_OVERFLOW")
+    async with listening(org, pubsub_topic=CHANGES_TOPIC):
+        await eventually(org.has(quiet), SOON_SECONDS)
+
+    place = await org.place(CHANGES_TOPIC)
+    assert place.expired_at is not None and place.heard_since is not None
+    assert place.gap_from == place.heard_since - timedelta(days=3)
+    assert await org.db.read(_expiries) == 1
+
+
 async def test_a_connection_that_nobody_knows_is_misconfigured(org: Org) -> None:
     """Its name was mistyped."""
     with pytest.raises(Misconfigured, match="no connection crmm"):
         await run_listener(org.settings, "crmm", asyncio.Event())
+
+
+async def _concerns(org: Org, minutes: int) -> list[str]:
+    later = datetime.now(UTC) + timedelta(minutes=minutes)
+    watch = SqlWatch(org.db, org.settings.polling, lambda: [], clock=lambda: later)
+    return [concern.stream for concern in await watch.concerns()]
 
 
 async def _heard_on(org: Org) -> bool:

@@ -28,12 +28,10 @@ BUS_OPTIONS = "pubsub_"
 async def of_the_ledger(settings: Settings) -> AsyncIterator[Finding]:
     """How far each feed was read, and how far each target of the outbox has got."""
     now = utc_now()
-    heard = {name for name, one in settings.connections.items() if has_bus(one)}
-    polled = {name: one for name, one in settings.polling.items() if one.every_seconds}
     database = Database.open(settings.ledger_url)
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            feeds = await show_feeds(database, polled, now)
+            feeds = await show_feeds(database, settings.polling, now)
             relays = {one.name: one for one in await list_relays(database)}
     except (TielineError, TimeoutError) as error:
         yield Finding("feeds and relay", False, f"the ledger does not say: {error}")
@@ -41,7 +39,8 @@ async def of_the_ledger(settings: Settings) -> AsyncIterator[Finding]:
     finally:
         await database.close()
     for feed in feeds:
-        if feed.connection in polled.keys() | heard:
+        polling = settings.polling.get(feed.connection)
+        if polling is not None and (polling.every_seconds or is_heard(feed)):
             name = f"feed {feed.connection}/{feed.stream}".rstrip("/")
             yield await checked(name, partial(_feed, feed))
     for target in [PROCESSES, *settings.relay_targets]:
@@ -55,6 +54,11 @@ async def of_temporal(client: Client, settings: Settings) -> AsyncIterator[Findi
         if one.every is not None:
             name = f"schedule {one.schedule_id}"
             yield await checked(name, partial(_schedule, client, one))
+
+
+def is_heard(feed: FeedView) -> bool:
+    """Whether somebody has listened to it, rather than asked."""
+    return feed.place is not None and feed.place.heard_since is not None
 
 
 def has_bus(connection: Connection) -> bool:
@@ -76,12 +80,14 @@ async def _feed(feed: FeedView) -> str:
     said = f"; {place.error}" if place.error else ""
     since = f"{place.read_up_to:%Y-%m-%d %H:%M}Z"
     if feed.behind:
-        raise CursorBehind(
-            f"last read up to {since}{said}; see that a worker serves {feed.connection} and that "
-            "its schedule is not paused"
+        remedy = (
+            f"see that `tieline listen --connection {feed.connection}` runs"
+            if is_heard(feed)
+            else f"see that a worker serves {feed.connection} and that its schedule is not paused"
         )
+        raise CursorBehind(f"last read up to {since}{said}; {remedy}")
     if said:
-        raise Unavailable(f"read up to {since}, and the last poll failed{said}")
+        raise Unavailable(f"read up to {since}, and the last try failed{said}")
     return f"read up to {since}"
 
 

@@ -256,4 +256,7 @@ def _state_of(feed: FeedView) -> Text:
     if place is not None and place.expired_at is not None:
         problems.append(f"lost its place {shown(place.expired_at)}, "
                         f"read again from {shown(place.gap_from)}")  # fmt: skip
-    return Text("; ".join(problems), "red") if problems else Text("ok")
+    if problems:
+        return Text("; ".join(problems), "red")
+    heard_since = place.heard_since if place is not None else None
+    return Text(f"heard since {shown(heard_since)}" if heard_since else "ok")
