@@ -1,30 +1,24 @@
-"""The watch over intake: what should have come in and has not (R14, R71, R151)."""
+"""The watch over intake: what should have come in and has not, or was given up (R14, R71, R151)."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from temporalio import activity
 
-from canonical.errors import CountMismatch, CursorBehind, EventMissing, IntakeGap
-from canonical.intake import Concern, ConcernKind, Concerns
+from canonical.intake import CAUSES, Concern, Concerns
 
-ERRORS: dict[ConcernKind, type[IntakeGap]] = {
-    ConcernKind.CURSOR_BEHIND: CursorBehind,
-    ConcernKind.CURSOR_EXPIRED: CursorBehind,
-    ConcernKind.COUNT_MISMATCH: CountMismatch,
-    ConcernKind.EVENT_MISSING: EventMissing,
-}
+EVIDENCE = {"account_id", "account_name", "held", "until"}
 
 
 class Watchbook(Protocol):
-    """What the ledger knows of feeds, counts and milestones."""
+    """What the ledger knows of feeds, counts, milestones and dead letters."""
 
     async def concerns(self) -> Sequence[Concern]:
         """Everything that is late or missing now."""
         ...
 
-    async def stands(self, concern: Concern) -> bool:
-        """Whether a concern is still true."""
+    async def still(self, concern: Concern) -> Concern | None:
+        """A concern as it is now; None once it has healed."""
         ...
 
 
@@ -41,8 +35,10 @@ class WatchActivities:
 
     @activity.defn(name="watch.check")
     async def check(self, concern: Concern) -> str:
-        """Whether a concern has healed; raises the IntakeGap that it is while it stands."""
-        if not await self._book.stands(concern):
+        """Whether a concern has healed; raises what it is, as it is now, while it stands."""
+        now = await self._book.still(concern)
+        if now is None:
             return "healed"
-        details = concern.model_dump(mode="json", include={"account_id", "account_name", "held"})
-        raise ERRORS[concern.kind](concern.message, about=concern.about, details=details)
+        raise CAUSES[now.kind](
+            now.message, about=now.about, details=now.model_dump(mode="json", include=EVIDENCE)
+        )

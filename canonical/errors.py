@@ -30,6 +30,7 @@ TielineError
     │   ├── PriceMismatch     lines do not add up to the order
     │   └── UnsupportedTerms  a term, ramp or charge that cannot be billed as stated
     ├── RevenueMismatch       the ERP's revenue schedule differs from the order
+    ├── DeadLetters           what came in or was to go out was given up, and nobody has seen to it
     └── IntakeGap             something that should have come in has not
         ├── CursorBehind      a change feed has not been read for too long, or lost its place
         ├── CountMismatch     a system told of more changes than the inbox has
@@ -201,6 +202,11 @@ class UnsupportedTerms(InvalidOrder):
 
 class RevenueMismatch(NeedsPerson):
     """The ERP's revenue schedule differs from the order's."""
+
+
+class DeadLetters(NeedsPerson):
+    """What came in could not be taken in, or a target did not take what was to go out; it was given
+    up, and waits for a replay."""
 
 
 class IntakeGap(NeedsPerson):

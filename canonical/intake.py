@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
+from canonical.errors import CountMismatch, CursorBehind, DeadLetters, EventMissing, NeedsPerson
 from canonical.money import Money
 from canonical.orders import Fact
 
@@ -65,12 +66,24 @@ class ConcernKind(StrEnum):
     CURSOR_EXPIRED = "cursor-expired"
     COUNT_MISMATCH = "count-mismatch"
     EVENT_MISSING = "event-missing"
+    DEAD_LETTERS = "dead-letters"
+
+
+CAUSES: dict[ConcernKind, type[NeedsPerson]] = {
+    ConcernKind.CURSOR_BEHIND: CursorBehind,
+    ConcernKind.CURSOR_EXPIRED: CursorBehind,
+    ConcernKind.COUNT_MISMATCH: CountMismatch,
+    ConcernKind.EVENT_MISSING: EventMissing,
+    ConcernKind.DEAD_LETTERS: DeadLetters,
+}
 
 
 class Concern(Fact):
-    """Something that should have come in has not; the same concern has the same `id`.
+    """Something that should have come in has not, or has been given up; the same concern has the
+    same `id` until it has healed.
 
-    `about` is a connection and stream, or an expectation and a process.
+    `about` is a connection and stream, an expectation and a process, or a direction and a source or
+    target. `until` is up to when it tells what is the matter.
     """
 
     id: str

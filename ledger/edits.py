@@ -23,6 +23,8 @@ from ledger.replays import ReplayOrder
 from ledger.views.inbox import audit_subject
 
 MARK = "#edited-"
+# A dead event with this note has been seen to: another one was stored in its place.
+REPLACED_BY = "; replaced by "
 EDITED_FIELDS = ("kind", "subject", "version", "occurred_at", "body")
 _MARKED = re.compile(rf"{MARK}\d+$")
 
@@ -81,12 +83,12 @@ class Edits:
         stored = store(session, event)
         if not stored.new:
             raise Conflict(f"{event.event_id} is stored already", about=event.event_id)
-        note = f"replaced by {event.event_id}"
+        note = f"{REPLACED_BY}{event.event_id}"
         error = session.connection().execute(
             select(inbox.c.error).where(inbox.c.id == stored_id)
         ).scalar_one()  # fmt: skip
-        kept = re.sub(r"; replaced by .*$", "", error)[: ERROR_CHARACTERS_MAX - len(note) - 2]
-        settle(session, stored_id, error=f"{kept}; {note}")
+        kept = error.partition(REPLACED_BY)[0][: ERROR_CHARACTERS_MAX - len(note)]
+        settle(session, stored_id, error=f"{kept}{note}")
         body: dict[str, Any] = {"mode": order.mode, "reason": order.reason}
         body["replaced_by"] = event.event_id
         body["selection"] = order.selection.model_dump(mode="json", exclude_defaults=True)

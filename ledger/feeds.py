@@ -22,6 +22,7 @@ from ledger.upserts import Upsert
 EXAMPLES_MAX = 20
 ERROR_CHARACTERS_MAX = 300
 SUBJECTS_PER_QUERY = 500
+EXPIRED = "cursor.expired"  # as the audit has it
 
 _PLACE = Upsert(
     cursors,
@@ -122,7 +123,7 @@ class Feeds:
 
         def work(session: Session) -> None:
             body = {"stream": stream, "gap_from": gap_from.isoformat()}
-            audit.append(session, "tieline", "cursor.expired", connection, body, now)
+            audit.append(session, "tieline", EXPIRED, connection, body, now)
             _change(session, connection, stream, expired_at=now, gap_from=gap_from)
 
         await self._db.run(work)

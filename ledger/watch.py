@@ -1,4 +1,4 @@
-"""What the ledger knows to be late or missing: feeds, counts, and milestones that must follow."""
+"""What the ledger knows to be late, missing or given up, as concerns for somebody to look at."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,15 @@ from canonical.intake import Concern, ConcernKind
 from canonical.money import Money
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
-from ledger.feeds import Feeds, is_behind
+from ledger.dead_letters import dead_letters
+from ledger.episodes import Sighting, placed
+from ledger.expiries import expiries
+from ledger.feeds import Feeds, is_behind, never_polled
 from ledger.models.desk import milestones, processes
 
 MISSING_MAX = 200
 # What was counted longer ago was looked at, or will be found by the next count of its window.
 COUNTS_WATCHED = timedelta(days=2)
-EXPIRIES_WATCHED = timedelta(days=2)
 # Older processes are not expected to move any more.
 EXPECTED_WITHIN = timedelta(days=30)
 
@@ -53,57 +55,53 @@ class SqlWatch:
         self._clock = clock
 
     async def concerns(self) -> list[Concern]:
-        """Everything that is late or missing now."""
+        """Everything that is late or missing now, or was given up."""
         now = self._clock()
-        found = [c for cursor in await self._feeds.cursors() for c in self._of_feed(cursor, now)]
+        places = await self._feeds.cursors()
+        late = [self._behind(cursor) for cursor in places if self._is_behind(cursor, now)]
+        late += [self._never(name, now) for name in never_polled(places, self._polling)]
+        ours = [cursor for cursor in places if cursor.connection in self._polling]
+        found = await self._db.run(
+            lambda s: placed(s, [*late, *expiries(s, ours), *dead_letters(s)], now)
+        )
         found += [_mismatch(count) for count in await self._feeds.mismatches(now - COUNTS_WATCHED)]
         for expected in self._expectations():
             found += await self._db.read(_missing(expected, now))
         return found
 
-    async def stands(self, concern: Concern) -> bool:
-        """Whether a concern is still true; a gap that was filled stands until somebody has seen it,
-        since nobody can say what else was lost."""
-        if concern.kind is ConcernKind.CURSOR_EXPIRED:
-            return True
-        return any(other.id == concern.id for other in await self.concerns())
+    async def still(self, concern: Concern) -> Concern | None:
+        """A concern as it is now; None once it has healed, or somebody has seen to it."""
+        return next((other for other in await self.concerns() if other.id == concern.id), None)
 
-    def _of_feed(self, cursor: Cursor, now: datetime) -> list[Concern]:
-        polling = self._polling.get(cursor.connection)
+    def _is_behind(self, cursor: Cursor, now: datetime) -> bool:
+        return is_behind(cursor, now, self._polling.get(cursor.connection))
+
+    def _behind(self, cursor: Cursor) -> Sighting:
         about = f"{cursor.connection}/{cursor.stream}"
-        found = []
-        # An event bus forgets our place too, whether or not its connection is polled besides.
-        if is_behind(cursor, now, polling):
-            since = f"{cursor.read_up_to:%Y-%m-%d %H:%M}Z"
-            found.append(
-                Concern(
-                    id=f"{ConcernKind.CURSOR_BEHIND}/{about}/{cursor.read_up_to:%Y%m%dT%H%M%S}",
-                    kind=ConcernKind.CURSOR_BEHIND,
-                    about=about,
-                    message=f"{about} was last read up to {since}. {cursor.error}".strip(),
-                    connection=cursor.connection,
-                    stream=cursor.stream,
-                    since=cursor.read_up_to,
-                )
-            )
-        if polling and cursor.expired_at and now - cursor.expired_at < EXPIRIES_WATCHED:
-            found.append(_expired(cursor, about, cursor.expired_at))
-        return found
+        since = f"{cursor.read_up_to:%Y-%m-%d %H:%M}Z"
+        concern = Concern(
+            id=f"{ConcernKind.CURSOR_BEHIND}/{about}",
+            kind=ConcernKind.CURSOR_BEHIND,
+            about=about,
+            message=f"{about} was last read up to {since}. {cursor.error}".strip(),
+            connection=cursor.connection,
+            stream=cursor.stream,
+            since=cursor.read_up_to,
+        )
+        # While a backlog is read the place moves on, and it is the same concern all the same.
+        return Sighting(concern, begins=cursor.read_up_to.replace(microsecond=0))
 
-
-def _expired(cursor: Cursor, about: str, expired_at: datetime) -> Concern:
-    begins = f"{cursor.gap_from:%Y-%m-%d %H:%M}Z" if cursor.gap_from else "an unknown time"
-    return Concern(
-        id=f"{ConcernKind.CURSOR_EXPIRED}/{about}/{expired_at:%Y%m%dT%H%M%S}",
-        kind=ConcernKind.CURSOR_EXPIRED,
-        about=about,
-        message=f"{about} forgot our place; what changed since {begins} was read from the records "
-        "instead. Deletions in between are not seen.",
-        connection=cursor.connection,
-        stream=cursor.stream,
-        since=cursor.gap_from,
-        until=expired_at,
-    )
+    def _never(self, connection: str, now: datetime) -> Sighting:
+        polling = self._polling[connection]
+        concern = Concern(
+            id=f"{ConcernKind.CURSOR_BEHIND}/{connection}",
+            kind=ConcernKind.CURSOR_BEHIND,
+            about=connection,
+            message=f"{connection} is to be polled every {polling.every_seconds} s, and never was",
+            connection=connection,
+        )
+        patience = timedelta(seconds=polling.behind_seconds)
+        return Sighting(concern, begins=now.replace(microsecond=0), patience=patience)
 
 
 def _mismatch(count: Count) -> Concern:

@@ -65,6 +65,17 @@ class CountRow(LedgerModel, table=True):
     counted_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class StandingConcernRow(LedgerModel, table=True):
+    """Since when a concern of the watch stands, until it has healed: it is one case so long."""
+
+    __tablename__ = "standing_concerns"
+
+    kind: str = Field(primary_key=True)
+    about: str = Field(primary_key=True)
+    since: datetime = Field(sa_type=UtcDateTime)
+
+
 subjects = table_of(SubjectRow)
 cursors = table_of(CursorRow)
 counts = table_of(CountRow)
+standing_concerns = table_of(StandingConcernRow)

@@ -119,6 +119,7 @@ def test_activation_and_invoice_are_expected_in_time() -> None:
         ("CursorBehind", "integration-admin"),
         ("CountMismatch", "integration-admin"),
         ("EventMissing", "finance-ops"),
+        ("DeadLetters", "integration-admin"),
     ],
 )
 def test_what_has_not_come_in_has_an_owner_who_reads_again_or_has_looked(

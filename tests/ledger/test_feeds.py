@@ -96,9 +96,9 @@ async def test_a_feed_that_nobody_reads_is_a_concern_whatever_else_is_green(
     (concern,) = await watch.concerns()
     assert concern.kind is ConcernKind.CURSOR_BEHIND
     assert "Stripe does not answer" in concern.message
-    assert await watch.stands(concern)
+    assert await watch.still(concern)
     await feeds.keep("billing", "changes", page(clock, MemorySource()))
-    assert not await watch.stands(concern)
+    assert not await watch.still(concern)
 
 
 async def test_a_listener_that_stopped_is_a_concern_though_its_connection_is_not_polled(
@@ -119,7 +119,7 @@ async def test_a_listener_that_stopped_is_a_concern_though_its_connection_is_not
     assert (concern.kind, concern.connection) == (ConcernKind.CURSOR_BEHIND, "crm")
     assert concern.stream == "/event/Order_Closed_Won__e"
     await feeds.keep("crm", "/event/Order_Closed_Won__e", page(clock, MemorySource()))
-    assert not await watch.stands(concern)
+    assert not await watch.still(concern)
 
 
 async def test_a_forgotten_place_is_a_concern_until_somebody_has_seen_it(
@@ -134,7 +134,7 @@ async def test_a_forgotten_place_is_a_concern_until_somebody_has_seen_it(
     (concern,) = await watch.concerns()
     assert concern.kind is ConcernKind.CURSOR_EXPIRED
     assert "06:00Z" in concern.message
-    assert await watch.stands(concern)
+    assert await watch.still(concern)
 
 
 async def test_a_window_that_does_not_add_up_is_a_concern_until_it_does(
@@ -151,7 +151,7 @@ async def test_a_window_that_does_not_add_up_is_a_concern_until_it_does(
     assert "1 of 7" in concern.message
     assert "in_0003" in concern.message
     await feeds.counted("billing", "changes", since, until, 7, {})
-    assert not await watch.stands(concern)
+    assert not await watch.still(concern)
 
 
 async def test_what_must_follow_and_does_not_is_a_concern_with_the_money_it_holds(
@@ -165,7 +165,7 @@ async def test_what_must_follow_and_does_not_is_a_concern_with_the_money_it_hold
         then=Milestone.SUBSCRIPTION_ACTIVATED,
         within=timedelta(hours=1),
     )
-    watch = SqlWatch(db, POLLED, lambda: [soon], clock=clock)
+    watch = SqlWatch(db, {}, lambda: [soon], clock=clock)
     desk = SqlDesk(db, CatalogueSource(), clock=clock)
     for deal, stage in (("LATE", "fulfilling"), ("DONE", "completed"), ("GONE", "cancelled")):
         await desk.record_process(globex(deal, stage))

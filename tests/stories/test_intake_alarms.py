@@ -9,12 +9,16 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from canonical.connections import Environment
 from canonical.desk import Action, CaseState, ProcessRecord
 from canonical.effects import ProcessRef
+from canonical.facts import Kind
+from canonical.inbound import Channel, InboundEvent
 from canonical.intake import AlarmResult
 from canonical.milestones import Milestone
 from canonical.money import Money
 from canonical.ports.events import ChangePage
+from ledger.inbox import Inbox
 from starters.decide import decide
 from tests.stories.alarms import Alarms, watched
 from tests.stories.evidence import filed
@@ -160,8 +164,13 @@ async def test_a_forgotten_place_is_a_case_until_somebody_has_seen_it(alarms: Al
     # Then a person's skip ends it, for good
     await alarms.tieline.decide(again, Action.SKIP, reason="compared the deletions")
     assert await alarms.alarm(again).result() == SEEN
-    assert await alarms.watch() == 1
+    assert await alarms.watch() == 0
     assert len(await alarms.cases()) == 2
+
+    # When it forgets our place once more, that is another case
+    await alarms.feeds.expired("billing", alarms.feed, datetime.now(UTC))
+    assert await alarms.watch() == 1
+    assert (await alarms.case(after=2)).process != again.process
 
 
 async def test_a_feed_that_forgot_our_place_is_a_case_even_where_nothing_is_polled(
@@ -179,6 +188,47 @@ async def test_a_feed_that_forgot_our_place_is_a_case_even_where_nothing_is_poll
     assert case.failure.message.startswith(f"crm/{bus} forgot our place")
     await alarms.tieline.decide(case, Action.SKIP)
     assert await alarms.alarm(case).result() == SEEN
+
+
+async def test_dead_letters_are_a_case_until_they_are_replayed_or_somebody_lets_them_be(
+    alarms: Alarms,
+) -> None:
+    """A skip answers for what its case told; what dies afterwards is another case."""
+    # Given Stripe told of two invoices that nobody can read
+    inbox = Inbox(alarms.tieline.house.database)
+
+    async def dies() -> int:
+        event = f"evt_{uuid4().hex}"
+        stored = await inbox.store(hint(event, alarms.feed))
+        await inbox.failed(stored.id, "no amount", datetime.now(UTC), dead=True, cause="Malformed")
+        return stored.id
+
+    letters = [await dies(), await dies()]
+
+    # When the watch looks twice, the integration administrator has one case about both
+    assert [await alarms.watch() for _ in range(2)] == [1, 1]
+    case = await alarms.case()
+    assert (case.failure.cause, case.owner) == ("DeadLetters", "integration-admin")
+    assert case.failure.message.startswith(f"2 of what {alarms.feed} told could not be taken in")
+    assert set(case.actions) == {Action.RETRY, Action.SKIP}
+
+    # When one is replayed, a retry tells of the other; when that is let be, the alarm is over
+    await inbox.requeue(letters[0])
+    await alarms.tieline.decide(case, Action.RETRY)
+    again = await alarms.case(after=1)
+    assert again.failure.message.startswith("1 of what")
+    await alarms.tieline.decide(again, Action.SKIP, reason="deleted for good")
+    assert await alarms.alarm(again).result() == SEEN
+    assert await alarms.watch() == 0
+
+    # When another dies and is replayed, its own case heals
+    third = await dies()
+    assert await alarms.watch() == 1
+    other = await alarms.case(after=2)
+    assert other.process != again.process
+    await inbox.requeue(third)
+    await alarms.tieline.decide(other, Action.RETRY)
+    assert await alarms.alarm(other).result() == HEALED
 
 
 async def test_an_alarm_ends_by_itself_once_its_feed_moves_on(
@@ -219,6 +269,22 @@ async def test_an_alarm_that_is_called_off_takes_its_case_off_the_desk_and_was_n
     assert only.state is CaseState.RESOLVED
     (attempt,) = (await filed(alarms.tieline, case.case_id)).attempts
     assert (attempt.actor, attempt.reason) == ("tieline", "the process is being cancelled")
+
+
+def hint(event_id: str, source: str) -> InboundEvent:
+    """Something came in about an invoice."""
+    return InboundEvent(
+        source=source,
+        event_id=event_id,
+        type="invoice.paid",
+        kind=Kind.INVOICE,
+        subject=f"in_{event_id}",
+        version="1",
+        channel=Channel.WEBHOOK,
+        environment=Environment.TEST,
+        body=b"{}",
+        received_at=datetime.now(UTC),
+    )
 
 
 def _quiet() -> ChangePage:
