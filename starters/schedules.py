@@ -30,6 +30,7 @@ WATCH_EVERY = timedelta(minutes=5)
 # What was due while the server was away is caught up once: a poll reads all that was missed.
 CATCH_UP = timedelta(minutes=10)
 JITTER_SHARE = 0.1
+POLLS = poll_id("")
 
 
 @dataclass(frozen=True)
@@ -56,33 +57,65 @@ def planned(polling: Mapping[str, Polling]) -> list[Planned]:
     return [*polls, Planned(WATCH_ID, WATCH, (), WATCH_EVERY)]
 
 
-async def keep_schedules(client: Client, wanted: list[Planned]) -> None:
-    """Create, change or delete schedules until they are as planned; again changes nothing.
+async def keep_schedules(client: Client, wanted: list[Planned]) -> list[str]:
+    """Create, change or delete schedules until they are as planned; again changes nothing. Returns
+    the ids of those that were deleted.
 
-    A poll that still runs when the next is due lets it pass, so polls never overlap. Raises
-    Unavailable, Unauthorized or Misconfigured when Temporal cannot be told.
+    Polls of sources that are not planned at all are deleted too: those left the settings. A poll
+    that still runs when the next is due lets it pass, so polls never overlap. Raises Unavailable,
+    Unauthorized or Misconfigured when Temporal cannot be told.
     """
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             for one in wanted:
-                await _keep(client, one)
+                if one.every is not None:
+                    await _keep(client, _schedule(one, one.every), one.schedule_id)
+            unwanted = [one.schedule_id for one in wanted if one.every is None]
+            unwanted += await _left_over(client, {one.schedule_id for one in wanted})
+            return [schedule_id for schedule_id in unwanted if await _deleted(client, schedule_id)]
     except (RPCError, RuntimeError, TimeoutError) as error:
         raise translated(error) from error
 
 
-async def _keep(client: Client, one: Planned) -> None:
-    if one.every is None:
-        try:
-            await client.get_schedule_handle(one.schedule_id).delete()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-        return
-    schedule = _schedule(one, one.every)
+async def _keep(client: Client, schedule: Schedule, schedule_id: str) -> None:
     try:
-        await client.create_schedule(one.schedule_id, schedule, trigger_immediately=True)
+        await client.create_schedule(schedule_id, schedule, trigger_immediately=True)
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(one.schedule_id).update(_changed(schedule))
+        await client.get_schedule_handle(schedule_id).update(_changed(schedule))
+
+
+async def _deleted(client: Client, schedule_id: str) -> bool:
+    try:
+        await client.get_schedule_handle(schedule_id).delete()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+async def _left_over(client: Client, known: set[str]) -> list[str]:
+    """The polls of ours of which no source is known any more."""
+    found = [
+        one.id
+        async for one in await client.list_schedules()
+        if one.id.startswith(POLLS) and one.id not in known
+    ]
+    return [schedule_id for schedule_id in sorted(found) if await _is_ours(client, schedule_id)]
+
+
+async def _is_ours(client: Client, schedule_id: str) -> bool:
+    """Whether it is a poll as we make it: a name alone anybody may give."""
+    try:
+        described = await client.get_schedule_handle(schedule_id).describe()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False  # the listing lags behind
+    action = described.schedule.action
+    return isinstance(action, ScheduleActionStartWorkflow) and (
+        (action.workflow, action.id, action.task_queue) == (POLL, schedule_id, PROCESS_QUEUE)
+    )
 
 
 def _changed(schedule: Schedule) -> Any:

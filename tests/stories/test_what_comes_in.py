@@ -2,11 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleIntervalSpec,
+    ScheduleSpec,
+)
 
 from canonical.intake import taker_id
 from canonical.milestones import Milestone
@@ -157,6 +164,51 @@ async def test_one_poll_after_another_never_overlap_and_stay_as_planned(
     await keep_schedules(client, planned(off))
     with pytest.raises(Exception, match="not found"):
         await handle.describe()
+
+
+async def test_the_poll_of_a_connection_that_left_the_settings_is_removed_and_nobody_elses(
+    tieline: World, client: Client
+) -> None:
+    """It would go on asking for a connection that no worker knows; what is not ours stays."""
+    # Given polls of two connections, and a schedule of somebody else whose name begins as ours do
+    polled = {
+        name: tieline.settings.connections[name].poll.model_copy(update={"every_seconds": 3600})
+        for name in ("support", "success")
+    }
+    await keep_schedules(client, planned(polled))
+    foreign = await client.create_schedule(
+        "event-poll/of-the-warehouse",
+        Schedule(
+            action=ScheduleActionStartWorkflow(
+                "event-poll", id="event-poll/of-the-warehouse", task_queue="warehouse"
+            ),
+            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(days=30))]),
+        ),
+    )
+    listed = {"event-poll/support", "event-poll/success", foreign.id}
+    await eventually(lambda: _lists(client, listed))
+
+    # When success leaves the settings
+    left = {"support": polled["support"]}
+    try:
+        assert await keep_schedules(client, planned(left)) == ["event-poll/success"]
+
+        # Then its poll is gone, once, and the others are there
+        with pytest.raises(Exception, match="not found"):
+            await client.get_schedule_handle("event-poll/success").describe()
+        assert await keep_schedules(client, planned(left)) == []
+        await client.get_schedule_handle("event-poll/support").describe()
+        await foreign.describe()
+    finally:
+        await foreign.delete()
+
+    # When the other is not polled any more, it is said too
+    off = {"support": polled["support"].model_copy(update={"every_seconds": 0})}
+    assert await keep_schedules(client, planned(off)) == ["event-poll/support"]
+
+
+async def _lists(client: Client, wanted: set[str]) -> bool:
+    return wanted <= {one.id async for one in await client.list_schedules()}
 
 
 async def test_a_taker_that_is_woken_often_runs_once_and_ends(

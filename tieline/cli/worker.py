@@ -8,7 +8,7 @@ import typer
 from adapters.http.redaction import RedactingFilter
 from canonical.connections import Role
 from starters.schedules import keep_schedules, planned
-from tieline.cli.output import context_of
+from tieline.cli.output import Context, context_of, out, show
 from tieline.cli.signals import stop_event
 from tieline.settings import Settings
 from tieline.telemetry import set_up_logging, set_up_tracing
@@ -30,16 +30,23 @@ def worker(
     workflows: Annotated[bool, typer.Option(help="Also run the processes' workflow tasks.")] = True,
 ) -> None:
     """Run workflows and the activities of the configured connections until Ctrl-C."""
-    settings = context_of(context).settings()
+    shared = context_of(context)
+    settings = shared.settings()
     chosen = {"roles": role or settings.worker.roles, "workflows": workflows}
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update=chosen)})
     served_connections(settings)
-    asyncio.run(_worker(settings))
+    asyncio.run(_worker(shared, settings))
 
 
-async def _worker(settings: Settings) -> None:
+async def _worker(shared: Context, settings: Settings) -> None:
     set_up_logging(settings.log, [RedactingFilter()])
     client = await connect(settings, interceptors=set_up_tracing("tieline-worker"))
     if settings.worker.workflows:
-        await keep_schedules(client, planned(settings.polling))
+        removed = await keep_schedules(client, planned(settings.polling))
+        show(shared, {"removed_schedules": removed}, lambda: _say(removed))
     await run_workers(client, settings, stop_event())
+
+
+def _say(removed: list[str]) -> None:
+    for schedule_id in removed:
+        out.print(f"removed the schedule {schedule_id}: the settings poll no such source any more")
