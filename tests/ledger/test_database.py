@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
@@ -13,7 +14,7 @@ from canonical.errors import Misconfigured, Unavailable
 from ledger.database import Database
 from ledger.engines import parse
 from ledger.inbox import Inbox
-from ledger.migrate import is_current, upgrade
+from ledger.migrate import config, is_current, upgrade
 from ledger.models import metadata
 
 INSERT = "INSERT INTO evidence (digest, body, kept_at) VALUES ('{}', '{{}}', '2026-03-02 09:00:00')"
@@ -85,6 +86,33 @@ def test_migrations_lead_from_nothing_to_the_models(empty_url: str) -> None:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def test_a_bus_that_was_heard_before_is_watched_after_the_migration_and_a_polled_feed_stays_one(
+    empty_url: str,
+) -> None:
+    """Which of its places are of a bus was never written down; only a bus's begin with a slash."""
+    insert = (
+        "INSERT INTO cursors (connection, stream, cursor, read_up_to, polled_at, stored, error) "
+        "VALUES ('crm', :stream, '7', '2026-03-02 09:00:00+00:00', '2026-03-02 09:01:00+00:00', "
+        "1, '')"
+    )
+    engine = create_engine(parse(empty_url))
+    with engine.begin() as connection:
+        command.upgrade(config(connection), "0004")
+        for stream in ("/event/Order_Closed_Won__e", "opportunities"):
+            connection.execute(text(insert), {"stream": stream})
+        command.upgrade(config(connection), "head")
+        heard = connection.execute(
+            text("SELECT stream, heard_since = polled_at FROM cursors ORDER BY stream")
+        ).all()
+        command.downgrade(config(connection), "0004")
+    engine.dispose()
+
+    assert [(stream, since and bool(since)) for stream, since in heard] == [
+        ("/event/Order_Closed_Won__e", True),
+        ("opportunities", None),
+    ]
 
 
 async def test_several_workers_may_migrate_at_the_same_moment(empty_url: str) -> None:
