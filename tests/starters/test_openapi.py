@@ -21,6 +21,10 @@ APP = webhook_app(
     clock=lambda: datetime.now(UTC),
 )
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP)
+# A limit in bytes cannot be said in the schema of a body: now and then one that keeps to it is too
+# large, and is told so.
+ACCEPTANCE = SCHEMA.config.checks.positive_data_acceptance
+ACCEPTANCE.expected_statuses = [*ACCEPTANCE.expected_statuses, "413"]
 
 
 @SCHEMA.parametrize()
