@@ -14,7 +14,7 @@ from adapters.http import (
     signed_jwt,
 )
 from canonical.connections import Connection, Environment
-from canonical.errors import Malformed, Misconfigured
+from canonical.errors import Malformed, Misconfigured, Unauthorized
 
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105  a path
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -53,10 +53,16 @@ async def _fetch(client: HttpClient) -> Token:
         headers["Authorization"] = basic(
             option(connection, "consumer_key"), secret(connection, "client_secret")
         )
-    answer = await client.request(
-        "POST", connection.url + TOKEN_PATH, form=form, headers=headers, write=False,
-        authorized=False,
-    )  # fmt: skip
+    try:
+        answer = await client.request(
+            "POST", connection.url + TOKEN_PATH, form=form, headers=headers, write=False,
+            authorized=False,
+        )  # fmt: skip
+    except Unauthorized as error:
+        raise Unauthorized(
+            f"{error}; correct the options and the secret of connection {connection.name}",
+            about=error.about, details=error.details,
+        ) from None  # fmt: skip
     body = answer.json
     if not isinstance(body, dict) or not body.get("access_token"):
         raise Malformed("Salesforce answered without an access token")

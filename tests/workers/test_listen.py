@@ -1,10 +1,8 @@
 """A listener to an org's event bus: its place is kept, losses are bridged, breaks are outlived."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,106 +12,23 @@ from sqlalchemy import func, select
 
 import workers.listen
 from adapters.salesforce.pubsub.subscriber import CHANGES_TOPIC, CLOSED_WON_TOPIC
-from canonical.connections import Connection
 from canonical.errors import Misconfigured, Unauthorized
-from canonical.feeds import Cursor
 from canonical.inbound import BACKFILL_PRIORITY, Channel
-from ledger.database import Database
-from ledger.feeds import Feeds
-from ledger.migrate import upgrade
 from ledger.models.evidence import audit_rows
-from ledger.views.inbox import InboxLine, list_events
 from ledger.watch import SqlWatch
-from simulators.salesforce import SalesforceSimulator
-from simulators.salesforce.pubsub import PubSubServer, serving_pubsub
-from simulators.serve import serving
+from tests.listened_org import Org, org_in
 from tests.world import eventually
-from tieline.settings import Settings
 from workers.listen import run_listener
 
-CONSUMER_KEY, CLIENT_SECRET = "3MVG9.tieline", "canary-client-secret-77"
-THREE_DAYS_SECONDS = 72 * 3600
 SOON_SECONDS = 20.0
-
-
-class Hours:
-    """The org's clock, which can be set forward."""
-
-    ahead_seconds = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead_seconds
-
-
-@dataclass
-class Org:
-    """A simulated org with its bus, and a ledger that is told what happens there."""
-
-    crm: SalesforceSimulator
-    bus: PubSubServer
-    clock: Hours
-    settings: Settings
-    db: Database
-
-    def win(self, name: str = "Globex") -> str:
-        """A deal is won, and the bus tells of it."""
-        deal = self.crm.add(
-            "Opportunity", Name=name, StageName="Negotiation", CloseDate="2026-11-20"
-        )
-        self.crm.close_won(deal)
-        return deal
-
-    def win_quietly(self) -> str:
-        """A deal is won, of which the bus says nothing."""
-        return self.crm.add(
-            "Opportunity", Name="Initech", StageName="Closed Won", CloseDate="2026-11-20"
-        )
-
-    def forget(self) -> None:
-        """Three days pass on the bus."""
-        self.clock.ahead_seconds += THREE_DAYS_SECONDS + 60
-
-    async def lines(self) -> dict[str, InboxLine]:
-        """What is in the inbox, by deal."""
-        return {line.subject: line for line in await list_events(self.db)}
-
-    async def place(self, topic: str = CLOSED_WON_TOPIC) -> Cursor:
-        """Our place on a topic."""
-        found = await Feeds(self.db).cursor("crm", topic)
-        assert found is not None
-        return found
-
-    def has(self, *deals: str) -> Callable[[], Awaitable[bool]]:
-        """Whether the inbox has hints of these deals and of no others."""
-
-        async def look() -> bool:
-            return set(await self.lines()) == set(deals)
-
-        return look
 
 
 @pytest.fixture
 async def org(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Org]:
     """An org that nobody listens to yet."""
-    monkeypatch.setenv("SF_SECRET", CLIENT_SECRET)
     monkeypatch.setattr(workers.listen, "BACKOFF_SECONDS_MIN", 0.02)
-    clock, url = Hours(), f"sqlite:///{tmp_path / 'ledger.db'}"
-    crm = SalesforceSimulator(
-        connected_apps={CONSUMER_KEY: {"secret": CLIENT_SECRET}},
-        token_seconds=10 * THREE_DAYS_SECONDS,
-        clock=clock,
-    )
-    bus = PubSubServer(crm)
-    upgrade(url)
-    db = Database.open(url)
-    async with serving({"org": crm}) as urls, serving_pubsub(bus) as endpoint:
-        options = {"consumer_key": CONSUMER_KEY, "pubsub_endpoint": endpoint}
-        connection = Connection(
-            name="crm", role="crm", vendor="salesforce", base_url=urls["org"],
-            secrets={"client_secret": "env:SF_SECRET"}, options=options,
-        )  # fmt: skip
-        yield Org(crm, bus, clock, Settings(ledger_url=url, connections={"crm": connection}), db)
-    await db.close()
+    async with org_in(tmp_path) as built:
+        yield built
 
 
 @asynccontextmanager

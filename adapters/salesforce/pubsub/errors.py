@@ -16,9 +16,18 @@ FORGOTTEN = frozenset({f"{_REPLAY}corrupted", f"{_REPLAY}validation.failed"})
 
 # What a status means; one that is not here is an outage, after which a new stream may do.
 STATUSES: dict[str, tuple[type[TielineError], str]] = {
-    "UNAUTHENTICATED": (Unauthorized, "the session is refused"),
-    "PERMISSION_DENIED": (Unauthorized, "the user may not subscribe to the topic"),
-    "NOT_FOUND": (Misconfigured, "the org has no such topic or schema"),
+    "UNAUTHENTICATED": (
+        Unauthorized,
+        "the session is refused; if it is new, correct options.organization_id",
+    ),
+    "PERMISSION_DENIED": (
+        Unauthorized,
+        "the user may not subscribe to the topic; assign it the permission set Tieline_Integration",
+    ),
+    "NOT_FOUND": (
+        Misconfigured,
+        "the org has no such topic or schema; correct options.pubsub_topic, or deploy the event",
+    ),
     "INVALID_ARGUMENT": (Malformed, "the request is not understood"),
     "UNIMPLEMENTED": (Malformed, "the endpoint does not offer the Pub/Sub API"),
     "RESOURCE_EXHAUSTED": (RateLimited, "an allocation of the org is used up"),

@@ -86,7 +86,7 @@ class SalesforcePubSub:
         require_environment(connection, looks_live(connection))
         auth, options = salesforce_auth(connection), connection.options
         wire = Wire(
-            options.get("pubsub_endpoint") or ENDPOINT,
+            _endpoint(connection),
             may_be_plain=connection.environment is not Environment.LIVE,
             timeout_seconds=connection.limits.timeout_seconds,
         )
@@ -192,6 +192,18 @@ class SalesforcePubSub:
             ("instanceurl", self._client.base_url),
             ("tenantid", tenant),
         )
+
+
+def _endpoint(connection: Connection) -> str:
+    endpoint = connection.options.get("pubsub_endpoint") or ENDPOINT
+    host, _, port = endpoint.rpartition(":")
+    if not host or "/" in host or not (port.isascii() and port.isdigit()):
+        raise Misconfigured(
+            f"connection {connection.name}: options.pubsub_endpoint is {endpoint!r}; give a host "
+            f"and a port, such as {ENDPOINT}",
+            about=connection.name,
+        )
+    return endpoint
 
 
 def _text(replay_id: bytes) -> str:

@@ -59,6 +59,7 @@ class Wire:
         else:
             proof = grpc.ssl_channel_credentials()
             self._channel = grpc.aio.secure_channel(endpoint, proof, options)
+        self._endpoint = endpoint
         self._timeout_seconds = timeout_seconds
         self._subscribe: Any = self._channel.stream_stream(
             f"{SERVICE}/Subscribe", FetchRequest.SerializeToString, FetchResponse.FromString
@@ -66,7 +67,6 @@ class Wire:
         self._get_schema: Any = self._channel.unary_unary(
             f"{SERVICE}/GetSchema", SchemaRequest.SerializeToString, SchemaInfo.FromString
         )
-
         self._get_topic: Any = self._channel.unary_unary(
             f"{SERVICE}/GetTopic", TopicRequest.SerializeToString, TopicInfo.FromString
         )
@@ -81,7 +81,7 @@ class Wire:
         try:
             answer = await self._get_topic(request, metadata=proof, timeout=self._timeout_seconds)
         except grpc.aio.AioRpcError as error:
-            raise _judged(error, topic) from None
+            raise self._judged(error, topic) from None
         if not answer.can_subscribe:
             raise judged("PERMISSION_DENIED", "", topic)
 
@@ -91,7 +91,7 @@ class Wire:
         try:
             answer = await self._get_schema(request, metadata=proof, timeout=self._timeout_seconds)
         except grpc.aio.AioRpcError as error:
-            raise _judged(error, "schema") from None
+            raise self._judged(error, "schema") from None
         return str(answer.schema_json)
 
     async def fetches(
@@ -119,13 +119,22 @@ class Wire:
                 spent = answer.pending_num_requested <= 0
                 wanted = FetchRequest(topic_name=topic, num_requested=at_once) if spent else None
         except grpc.aio.AioRpcError as error:
-            raise _judged(error, topic) from None
+            raise self._judged(error, topic) from None
         finally:
             call.cancel()
 
     async def aclose(self) -> None:
         """Close the channel."""
         await self._channel.close()
+
+    def _judged(self, error: grpc.aio.AioRpcError, topic: str) -> TielineError:
+        trailers = error.trailing_metadata() or ()
+        code = next((str(value) for key, value in trailers if key == ERROR_CODE_TRAILER), "")
+        if error.code() is grpc.StatusCode.UNAVAILABLE and not code:
+            # It is not Salesforce that says so: nobody is there, or the way there is cut off.
+            text = f"Salesforce {topic}: no connection to {self._endpoint}"
+            return Unavailable(text, about=topic)
+        return judged(error.code().name, code, topic)
 
 
 async def _heard(call: Any, topic: str, silence_seconds: float) -> Any:
@@ -146,11 +155,6 @@ def _fetched(answer: Any) -> Fetched:
         for item in answer.events
     ]
     return Fetched(events, answer.latest_replay_id)
-
-
-def _judged(error: grpc.aio.AioRpcError, topic: str) -> TielineError:
-    code = next((str(v) for k, v in error.trailing_metadata() if k == ERROR_CODE_TRAILER), "")
-    return judged(error.code().name, code, topic)
 
 
 def _loopback(endpoint: str) -> bool:
