@@ -16,7 +16,8 @@ from ledger.models.inbox import inbox
 RATE_WINDOW = timedelta(minutes=5)
 # A backlog that has just begun to clear is not judged by the time before it did.
 PACE_WINDOW = timedelta(seconds=30)
-PACE_SECONDS_MIN = 10.0
+# A handful done in the same moment is no pace yet.
+PACE_SECONDS_MIN = 2.0
 
 
 class Waiting(Fact):

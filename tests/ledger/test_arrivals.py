@@ -134,3 +134,30 @@ async def test_a_backlog_that_has_begun_to_clear_is_judged_by_its_present_pace(
     assert clearing.per_second == pytest.approx(2, rel=0.1)
     assert clearing.clearing_seconds == pytest.approx(59 / 2, rel=0.1)
     assert clearing.oldest_seconds == pytest.approx(140)
+
+
+async def test_a_backlog_is_foretold_once_it_has_cleared_for_a_few_seconds(
+    db: Database, clock: Clock
+) -> None:
+    """A tenth of it in four seconds: the rest takes nine times as long, not more."""
+    inbox = Inbox(db, clock=clock)
+    stored = [await inbox.store(paid(clock, n)) for n in range(200)]
+    clock.advance(60)
+    for one in stored[:20]:
+        clock.advance(0.2)
+        await inbox.dispatched(one.id, "quote-to-cash/crm/006GLOBEX")
+
+    clearing = await show_backlog(db, clock.now)
+
+    assert clearing.clearing_seconds == pytest.approx(9 * 4, rel=0.1)
+
+
+async def test_a_few_events_done_in_one_moment_are_no_pace(db: Database, clock: Clock) -> None:
+    """They are spread over two seconds, so that nothing is foretold to be over at once."""
+    inbox = Inbox(db, clock=clock)
+    for one in [await inbox.store(paid(clock, n)) for n in range(4)][:2]:
+        await inbox.dispatched(one.id, "quote-to-cash/crm/006GLOBEX")
+
+    backlog = await show_backlog(db, clock.now)
+
+    assert (backlog.per_second, backlog.clearing_seconds) == (1, 2)
