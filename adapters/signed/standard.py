@@ -1,9 +1,7 @@
 """Standard Webhooks: the scheme of every sender that we ship ourselves, verified and signed."""
 
-import base64
 import binascii
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -48,7 +46,7 @@ def refuse_stale(moment: datetime, now: datetime) -> None:
 def secret_problem(secret: str) -> str | None:
     """Why this cannot be a signing secret; None when it can."""
     try:
-        key = base64.b64decode(secret.removeprefix("whsec_") + "==")
+        key = b64decode(secret.removeprefix("whsec_") + "==")
     except binascii.Error:
         key = b""
     if len(key) >= SECRET_BYTES_MIN:
@@ -68,7 +66,7 @@ def signed_headers(secret: str, event_id: str, body: bytes, now: datetime) -> di
 def _signer(secret: str) -> Webhook:
     try:
         return Webhook(secret)
-    except (Base64Error, EmptyWebhookSecretError):
+    except (binascii.Error, EmptyWebhookSecretError):
         raise Misconfigured("a webhook secret is not whsec_ and base64") from None
 
 
@@ -91,6 +89,6 @@ def _signed(raw: bytes, event_id: str, moment: datetime, signature: str, secret:
         try:
             if version == "v1" and compare_digest(expected, b64decode(value, validate=True)):
                 return True
-        except (Base64Error, ValueError):
+        except (binascii.Error, ValueError):
             continue
     return False
