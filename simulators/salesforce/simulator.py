@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from simulators.kernel import Simulator, json_response
-from simulators.salesforce.callout import CalloutSender, ClosedWon, closed_won_event
+from simulators.salesforce.callout import ClosedWon, closed_won_event
 from simulators.salesforce.composite import collection_upsert, composite, split_url
 from simulators.salesforce.errors import (
     DEFAULT_CODES,
@@ -28,7 +28,7 @@ from simulators.salesforce.query import Queries
 from simulators.salesforce.records import Answer, Call, sobjects
 from simulators.salesforce.schema import WON_STAGE
 from simulators.salesforce.store import Record, Store
-from simulators.sending import Mishaps
+from simulators.sending import Mishaps, WebhookSender
 
 METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
@@ -172,10 +172,11 @@ class SalesforceSimulator(Simulator):
         except TypeError as error:
             return json_response({"error": str(error)}, 400)
         try:
-            async with CalloutSender(self, self.callout_url, self.callout_secret) as sender:
-                statuses = await sender.close(ids, mishaps)
+            callouts = [self.close_won(each).message(self.callout_secret) for each in ids]
         except SalesforceError as error:
             return json_response(error.body(), error.status)
+        async with WebhookSender(self.callout_url) as sender:
+            statuses = await sender.send(callouts, mishaps)
         accepted = sum(200 <= status < 300 for status in statuses)
         return json_response({"sent": len(statuses), "accepted": accepted, "statuses": statuses})
 

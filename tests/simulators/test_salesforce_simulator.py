@@ -23,8 +23,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulators.salesforce import CalloutSender, SalesforceSimulator
+from simulators.salesforce import SalesforceSimulator
 from simulators.salesforce.ids import canonical_id
+from simulators.sending import WebhookSender
 from simulators.serve import serving
 
 DATA = "/services/data/v67.0"
@@ -439,8 +440,9 @@ async def test_callouts_are_signed_and_survive_a_lost_connection() -> None:
     org = SalesforceSimulator()
     ids = [deal(org) for _ in range(3)]
     client = httpx.AsyncClient(transport=httpx.MockTransport(receive))
-    async with CalloutSender(org, "http://in", SECRET, pause_seconds=0, client=client) as sender:
-        assert await sender.close(ids) == [202, 202, 202]
+    callouts = [org.close_won(each).message(SECRET) for each in ids]
+    async with WebhookSender("http://in", pause_seconds=0, client=client) as sender:
+        assert await sender.send(callouts) == [202, 202, 202]
     assert sorted(body["data"]["opportunity_id"] for body in received) == ids
     assert {body["type"] for body in received} == {"opportunity.closed_won"}
     assert received[0]["data"]["environment"] == "test"
