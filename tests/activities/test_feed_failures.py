@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -17,23 +16,12 @@ from canonical.ports.events import ChangePage
 from ledger.audit import verify
 from ledger.database import Database
 from ledger.feeds import Feeds
-from ledger.migrate import upgrade
 from ledger.views.inbox import list_events
 from ledger.watch import SqlWatch
 from tests.sources import MemorySource, invoice
 
 BILLING = ConnectionRef(connection="billing")
 POLLING = Polling(every_seconds=60, lookback_seconds=86_400)
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty ledger."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    upgrade(url)
-    database = Database.open(url)
-    yield database
-    await database.close()
 
 
 @dataclass

@@ -1,8 +1,6 @@
 """Taking in: each record read once, failures wait in the inbox and hold nothing up."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -17,23 +15,12 @@ from ledger.database import Database
 from ledger.events import read_events
 from ledger.feeds import Feeds
 from ledger.inbox import Inbox, InboxState
-from ledger.migrate import upgrade
 from ledger.records import Records
 from ledger.views.inbox import list_events
 from tests.ledger.clocks import Clock
 from tests.sources import MemorySource, invoice, version
 
 BILLING = ConnectionRef(connection="billing")
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty ledger."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    upgrade(url)
-    database = Database.open(url)
-    yield database
-    await database.close()
 
 
 async def take_in(db: Database, source: MemorySource, clock: Clock | None = None) -> TakenIn:
