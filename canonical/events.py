@@ -4,7 +4,6 @@ Each type has one data model a version. A released version only ever gains optio
 else is a new version beside it. The catalogue (`events.toml`) says who owns, makes and takes each.
 """
 
-import re
 from datetime import UTC, date
 from typing import Any
 from urllib.parse import quote
@@ -233,13 +232,6 @@ class OutboxEvent(CanonicalEvent):
             "legalentity": self.legal_entity,
         }
         return attributes | {k: v for k, v in optional.items() if v} | {"data": self.body}
-
-
-def stream_subject(event: CanonicalEvent) -> str:
-    """The NATS subject an event is told under: environment, type, legal entity (`_` where it has
-    none). What would be read as a wildcard or another level becomes `_`."""
-    legal_entity = re.sub(r"[^A-Za-z0-9_-]", "_", event.legal_entity) or NO_LEGAL_ENTITY
-    return f"tieline.{event.environment}.{event.type}.{legal_entity}"
 
 
 def schema_id(event_type: str, version: int) -> str:

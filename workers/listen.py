@@ -26,9 +26,7 @@ FIRST_GAP = timedelta(days=3)
 log = logging.getLogger(__name__)
 
 
-async def run_listener(
-    settings: Settings, name: str, stop: asyncio.Event, ready: asyncio.Event | None = None
-) -> None:
+async def run_listener(settings: Settings, name: str, stop: asyncio.Event) -> None:
     """Listen to the bus of a connection until `stop`; what is being stored is finished.
 
     Raises Misconfigured for a connection without a bus, or without the extra it needs.
@@ -52,8 +50,6 @@ async def run_listener(
         ear = _Ear(connection, bus, records, feeds)
         listening = asyncio.create_task(ear.listen_on())
         stopping = asyncio.create_task(stop.wait())
-        if ready is not None:
-            ready.set()
         await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         listening.cancel()

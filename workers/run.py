@@ -95,9 +95,7 @@ async def _courier(client: Client, house: Composition, stop: asyncio.Event) -> N
         await run_courier(client, house.settings, house.database, catalogue, stop)
 
 
-async def run_workers(
-    client: Client, settings: Settings, stop: asyncio.Event, ready: asyncio.Event | None = None
-) -> None:
+async def run_workers(client: Client, settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then finish what is under way (up to 30 seconds).
 
     Also ends, by the error, when events are no longer taken to processes: nobody else would notice.
@@ -111,8 +109,6 @@ async def run_workers(
         courier.add_done_callback(
             lambda done: stop.set() if not done.cancelled() and done.exception() else None
         )
-        if ready is not None:
-            ready.set()
         await stop.wait()
         await courier
         log.info("worker stops: no new work is taken, what is under way is finished")

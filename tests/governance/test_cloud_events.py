@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from canonical.connections import Environment
-from canonical.events import OutboxEvent, stream_subject
+from canonical.events import OutboxEvent
 from governance.schemas import envelope_schema
 
 OWN = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"}
@@ -131,14 +131,3 @@ def test_any_event_is_a_cloud_event_by_the_library_and_by_our_schema(
     assert (seen.get_subject(), seen.get_extension("legalentity") or "") == (subject, entity)
     assert not list(Draft202012Validator(envelope_schema()).iter_errors(event.cloud_event()))
     assert set(envelope_schema()["properties"]) >= OWN | event.cloud_event().keys()
-
-
-@given(entity=NAMES)
-def test_a_stream_subject_has_five_plain_levels(entity: str) -> None:
-    """No legal entity adds a level or a wildcard to it."""
-    levels = stream_subject(posted(legal_entity=entity)).split(".")
-
-    assert levels[:4] == ["tieline", "live", "invoice", "posted"]
-    assert re.fullmatch(r"[A-Za-z0-9_-]+", levels[4])
-    assert len(levels) == 5
-    assert stream_subject(posted(legal_entity="US01")).endswith(".US01")

@@ -1,5 +1,6 @@
 """JetStream has every event once by its id, in order, whoever dies in between."""
 
+import re
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 from nats.js.client import JetStreamContext
 
 from adapters.nats import JetStream, StreamPlace, subject_of
@@ -78,6 +81,17 @@ async def test_a_hostile_type_cannot_leave_its_place_in_the_subject() -> None:
     event = posted(1, type="invoice..> posted", legal_entity="*")
 
     assert subject_of("tieline", event) == "tieline.test.invoice._.__posted._"
+
+
+@given(entity=st.text(max_size=20))
+def test_a_subject_has_five_plain_levels(entity: str) -> None:
+    """No legal entity adds a level or a wildcard to it."""
+    levels = subject_of("tieline", posted(1, legal_entity=entity)).split(".")
+
+    assert levels[:4] == ["tieline", "test", "invoice", "posted"]
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", levels[4])
+    assert len(levels) == 5
+    assert subject_of("tieline", posted(1, legal_entity="US01")).endswith(".US01")
 
 
 @pytest.mark.parametrize("window_seconds", [60.0, 0.1])
