@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.formats.json import JSONFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
@@ -118,6 +118,7 @@ NAMES = st.text(max_size=20)
 INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.timezones())
 
 
+@settings(deadline=None)
 @given(at=INSTANTS, source=NAMES, subject=st.text(min_size=1), entity=NAMES)
 def test_any_event_is_a_cloud_event_by_the_library_and_by_our_schema(
     at: datetime, source: str, subject: str, entity: str

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonical.events import EVENT_DATA
@@ -155,12 +155,14 @@ SCHEMAS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(SCHEMAS)
 def test_a_schema_is_compatible_with_itself(schema: dict[str, Any]) -> None:
     """Whatever it is."""
     assert breaking_changes(schema, deepcopy(schema)) == []
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), SCHEMAS), SCHEMAS)
 def test_any_optional_field_may_be_added_and_none_taken_away(
     fields: dict[str, Any], added: dict[str, Any]
@@ -173,6 +175,7 @@ def test_any_optional_field_may_be_added_and_none_taken_away(
     assert breaking_changes(more, less) == ["data.new was removed"]
 
 
+@settings(deadline=None)
 @given(SCHEMAS, SCHEMAS, SCHEMAS)
 def test_two_compatible_steps_are_one(
     one: dict[str, Any], two: dict[str, Any], three: dict[str, Any]

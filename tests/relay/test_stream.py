@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
+import hypothesis
 import orjson
 import pytest
 import trustme
-from hypothesis import given
 from hypothesis import strategies as st
 from nats.js.client import JetStreamContext
 
@@ -83,7 +83,8 @@ async def test_a_hostile_type_cannot_leave_its_place_in_the_subject() -> None:
     assert subject_of("tieline", event) == "tieline.test.invoice._.__posted._"
 
 
-@given(entity=st.text(max_size=20))
+@hypothesis.settings(deadline=None)
+@hypothesis.given(entity=st.text(max_size=20))
 def test_a_subject_has_five_plain_levels(entity: str) -> None:
     """No legal entity adds a level or a wildcard to it."""
     levels = subject_of("tieline", posted(1, legal_entity=entity)).split(".")
