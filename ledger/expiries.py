@@ -47,7 +47,10 @@ def _sighting(
         since=gap_from,
         until=last,
     )
-    return Sighting(concern, begins=last.replace(microsecond=0), seen=seen_until)
+    # To the second, unless what somebody has seen was told in that very second.
+    second = last.replace(microsecond=0)
+    told_apart = seen_until is None or seen_until < second
+    return Sighting(concern, begins=second if told_apart else last, seen=seen_until)
 
 
 def _gaps(session: Session, place: Cursor, seen_until: datetime | None) -> list[datetime]:

@@ -192,6 +192,24 @@ async def test_overflows_of_a_feed_are_one_concern_until_somebody_has_looked(
     assert await desk.watch.concerns() == []
 
 
+async def test_a_place_that_is_lost_again_in_the_very_second_it_was_seen_to_is_another_concern(
+    db: Database, clock: Clock
+) -> None:
+    """An alarm is raised once under its id, so that the second one would never be told."""
+    feeds, desk = Feeds(db, clock=clock), Desk(db, HEARD, clock)
+    await feeds.listened("crm", TOPIC)
+    await feeds.expired("crm", TOPIC, clock.now)
+    first = await desk.concern()
+    await desk.skips(first)
+
+    clock.advance(0.25)
+    await feeds.expired("crm", TOPIC, clock.now)
+
+    second = await desk.concern()
+    assert second.id != first.id
+    assert (await desk.concern()).id == second.id
+
+
 async def test_a_forgotten_place_that_nobody_has_seen_stays_a_concern_however_old_it_is(
     db: Database, clock: Clock
 ) -> None:
