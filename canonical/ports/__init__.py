@@ -8,6 +8,7 @@ from canonical.ports.port import Booking, Port, RecordSummary
 from canonical.ports.stream import Delivery, Endpoint, Publisher
 from canonical.ports.success import SuccessPort
 from canonical.ports.support import SupportPort
+from canonical.ports.usage import UsagePort
 
 __all__ = [
     "BillingPort",
@@ -23,4 +24,5 @@ __all__ = [
     "RecordSummary",
     "SuccessPort",
     "SupportPort",
+    "UsagePort",
 ]

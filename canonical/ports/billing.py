@@ -1,10 +1,13 @@
 """Billing: customers and subscriptions."""
 
+from datetime import date
 from typing import Protocol
 
 from canonical.effects import ExternalRef, Stamp
+from canonical.facts import InvoiceFacts
 from canonical.plan import CustomerSpec, SubscriptionSpec
 from canonical.ports.port import Port
+from canonical.renewal import ContractTerms
 
 
 class BillingPort(Port, Protocol):
@@ -33,4 +36,13 @@ class BillingPort(Port, Protocol):
 
     async def cancel_subscription(self, ref: ExternalRef, stamp: Stamp) -> None:
         """Cancel at once, without proration; harmless when it is cancelled already."""
+        ...
+
+    async def invoices(self, account_id: str, since: date) -> list[InvoiceFacts]:
+        """The account's invoices posted since a day, and every older one that is still open; drafts
+        left out, credits deducted, oldest first. An account that is not known has none."""
+        ...
+
+    async def contract(self, contract_id: str) -> ContractTerms:
+        """The dates and standing of a contract of ours; raises NotFound when it is gone."""
         ...

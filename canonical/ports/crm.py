@@ -1,11 +1,14 @@
 """CRM: where the commercial order comes from, and where its outcome is written back."""
 
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Protocol
 
 from canonical.effects import ExternalRef, Stamp
 from canonical.orders import CommercialOrder, Fact
+from canonical.portfolio import AccountFamily, ReadinessUpdate
 from canonical.ports.port import Booking, Port
+from canonical.renewal import RenewalOpportunity
 
 
 class WriteBack(Fact):
@@ -35,4 +38,24 @@ class CrmPort(Port, Protocol):
 
     async def find_write_back(self, outcome: WriteBack, stamp: Stamp) -> ExternalRef | None:
         """The opportunity, if it already shows exactly this outcome and correlation id."""
+        ...
+
+    async def family(self, account_id: str) -> AccountFamily:
+        """The account with its ancestors and all its subsidiaries; raises NotFound."""
+        ...
+
+    async def renewal_opportunity(
+        self, account_id: str, opportunity_id: str, renews_on: date
+    ) -> RenewalOpportunity:
+        """The deal that renews what `opportunity_id` brought: of type renewal, of that account,
+        naming it or closing nearest to the renewal. Without one, all but account and time is empty.
+        """
+        ...
+
+    async def put_readiness(self, readiness: ReadinessUpdate, stamp: Stamp) -> ExternalRef:
+        """Show a renewal's readiness on the deal that brought the contract; again changes nothing."""
+        ...
+
+    async def find_readiness(self, readiness: ReadinessUpdate, stamp: Stamp) -> ExternalRef | None:
+        """The deal, if it already shows exactly this readiness."""
         ...

@@ -1,10 +1,13 @@
 """ERP: customers, sales orders and revenue schedules."""
 
+from datetime import date
 from typing import Protocol
 
 from canonical.effects import ExternalRef, Stamp
+from canonical.facts import InvoiceFacts
 from canonical.plan import CustomerSpec, RevenueLine, SalesOrderSpec
 from canonical.ports.port import Port
+from canonical.renewal import ContractTerms
 
 
 class ErpPort(Port, Protocol):
@@ -36,4 +39,13 @@ class ErpPort(Port, Protocol):
 
     async def revenue_schedule(self, order_id: str, currency: str) -> list[RevenueLine]:
         """The revenue the ERP plans for an order, by order line; empty while it has none yet."""
+        ...
+
+    async def invoices(self, account_id: str, since: date) -> list[InvoiceFacts]:
+        """The account's invoices posted since a day, and every older one that is still open; drafts
+        left out, credits deducted, oldest first. An account that is not known has none."""
+        ...
+
+    async def contract(self, contract_id: str) -> ContractTerms:
+        """The dates and standing of a contract of ours; raises NotFound when it is gone."""
         ...

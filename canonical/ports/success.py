@@ -4,7 +4,9 @@ from typing import Protocol
 
 from canonical.effects import ExternalRef, Stamp
 from canonical.plan import OnboardingSpec
+from canonical.portfolio import ReadinessUpdate, RiskUpdate
 from canonical.ports.port import Port
+from canonical.renewal import OnboardingTasks
 
 
 class SuccessPort(Port, Protocol):
@@ -33,4 +35,37 @@ class SuccessPort(Port, Protocol):
 
     async def close_onboarding(self, ref: ExternalRef, stamp: Stamp) -> None:
         """Close the onboarding as no longer needed; harmless when it is closed."""
+        ...
+
+    async def put_risk(self, risk: RiskUpdate, stamp: Stamp) -> ExternalRef:
+        """Show risk score, level, renewal priority, overdue amount and reasons on the company; level
+        `none` clears them. Raises NotFound for an account without a company."""
+        ...
+
+    async def find_risk(self, risk: RiskUpdate, stamp: Stamp) -> ExternalRef | None:
+        """The company, if it already shows exactly this risk."""
+        ...
+
+    async def open_risk_call(self, risk: RiskUpdate, stamp: Stamp) -> ExternalRef:
+        """Open one call to action for the CSM about the account's late payments."""
+        ...
+
+    async def find_risk_call(self, account_id: str, stamp: Stamp) -> ExternalRef | None:
+        """The call to action stamped with this key, closed ones left out."""
+        ...
+
+    async def close_risk_call(self, ref: ExternalRef, stamp: Stamp) -> None:
+        """Close it as done; harmless when it is closed."""
+        ...
+
+    async def onboarding_tasks(self, account_id: str) -> OnboardingTasks:
+        """What of the account's implementation is open; nothing for an unknown account."""
+        ...
+
+    async def put_readiness(self, readiness: ReadinessUpdate, stamp: Stamp) -> ExternalRef:
+        """Show a renewal's date, state, forecast, reasons and snapshot id on the company."""
+        ...
+
+    async def find_readiness(self, readiness: ReadinessUpdate, stamp: Stamp) -> ExternalRef | None:
+        """The company, if it already shows exactly this readiness."""
         ...

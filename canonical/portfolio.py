@@ -1,0 +1,58 @@
+"""What customer success, support and the CRM are told of an account's risk and renewal."""
+
+from datetime import date
+
+from canonical.money import Money
+from canonical.orders import Account, Fact
+from canonical.renewal import ForecastCategory, ReadinessState
+from canonical.risk import RenewalPriority, RiskLevel
+
+
+class AccountFamily(Fact):
+    """An account with everybody above and below it; `parent_id` of each leads upwards."""
+
+    account_id: str
+    accounts: list[Account]
+
+    @property
+    def parent_id(self) -> str:
+        """The account directly above; empty at the top, or when the CRM does not show it."""
+        known = {account.id: account for account in self.accounts}
+        parent = known[self.account_id].parent_id if self.account_id in known else ""
+        return parent if parent in known else ""
+
+    @property
+    def subsidiaries(self) -> list[str]:
+        """Every account below, the nearest first; a circle of parents is walked once."""
+        found: list[str] = []
+        level = [self.account_id]
+        while level:
+            below = [a.id for a in self.accounts if a.parent_id in level]
+            level = [a for a in below if a not in found and a != self.account_id]
+            found += level
+        return found
+
+
+class RiskUpdate(Fact):
+    """An account's payment risk as other systems show it; equal content is the same update."""
+
+    account_id: str
+    level: RiskLevel
+    score: int
+    renewal_priority: RenewalPriority
+    overdue: list[Money] = []
+    oldest_days: int = 0
+    reasons: list[str] = []
+
+
+class ReadinessUpdate(Fact):
+    """A renewal's readiness as other systems show it."""
+
+    account_id: str
+    opportunity_id: str
+    contract_id: str
+    snapshot_id: str
+    renews_on: date
+    state: ReadinessState
+    forecast: ForecastCategory
+    blocking: list[str] = []
