@@ -1,4 +1,4 @@
-"""Renewal readiness: what is known of a contract's renewal, from whom, and what follows (R76-R83)."""
+"""Renewal readiness: what is known of a renewal, from whom, and what follows (R76-R83)."""
 
 from datetime import date, datetime
 from enum import StrEnum

@@ -48,7 +48,7 @@ class CrmPort(Port, Protocol):
         self, account_id: str, opportunity_id: str, renews_on: date
     ) -> RenewalOpportunity:
         """The deal that renews what `opportunity_id` brought: of type renewal, of that account,
-        naming it or closing nearest to the renewal. Without one, all but account and time is empty.
+        naming it or closing nearest to the renewal. Without one, only account and time are set.
         """
         ...
 

@@ -38,7 +38,7 @@ class SuccessPort(Port, Protocol):
         ...
 
     async def put_risk(self, risk: RiskUpdate, stamp: Stamp) -> ExternalRef:
-        """Show risk score, level, renewal priority, overdue amount and reasons on the company; level
+        """Show score, level, renewal priority, overdue amount and reasons on the company; level
         `none` clears them. Raises NotFound for an account without a company."""
         ...
 
