@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities import showing
 from activities.context import current_process
+from canonical.book import PortfolioBook
 from canonical.desk import Announcement, Desk, Failure, ProcessRecord
 from canonical.effects import Effect, Effects, ExternalRef, Stamp, Subject
 from canonical.errors import NeedsPerson
@@ -15,7 +17,10 @@ from canonical.ids import effect_key
 from canonical.milestones import Milestone
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
+from canonical.portfolio import AccountFamily
 from canonical.ports.crm import CrmPort, WriteBack
+from canonical.renewal import RenewalOpportunity
+from canonical.renewal_messages import RenewalQuestion, ShowReadiness
 from canonical.requests import AcceptOrder, OrderReview
 
 Planner = Callable[[str, CommercialOrder, OrderAmendment], OrderPlan]
@@ -25,13 +30,20 @@ class CrmActivities:
     """What processes ask of one CRM connection."""
 
     def __init__(
-        self, port: CrmPort, connection: str, effects: Effects, desk: Desk, planner: Planner
+        self,
+        port: CrmPort,
+        connection: str,
+        effects: Effects,
+        desk: Desk,
+        planner: Planner,
+        book: PortfolioBook,
     ) -> None:
         self._port = port
         self._connection = connection
         self._effects = effects
         self._desk = desk
         self._plan = planner
+        self._book = book
 
     @activity.defn(name="crm.accept_order")
     async def accept_order(self, request: AcceptOrder) -> OrderPlan:
@@ -98,6 +110,26 @@ class CrmActivities:
             process=current_process(),
         )
         return await self._effects.once(effect, write, probe)
+
+    @activity.defn(name="crm.family")
+    async def family(self, account_id: str) -> AccountFamily:
+        """The account with everybody above and below it (R61)."""
+        return await self._port.family(account_id)
+
+    @activity.defn(name="crm.renewal_opportunity")
+    async def renewal_opportunity(self, question: RenewalQuestion) -> RenewalOpportunity:
+        """The deal in which a contract is to be renewed (R83)."""
+        return await self._port.renewal_opportunity(
+            question.account_id, question.opportunity_id, question.renews_on
+        )
+
+    @activity.defn(name="crm.show_readiness")
+    async def show_readiness(self, request: ShowReadiness) -> ExternalRef:
+        """Show a renewal's readiness on the deal that brought the contract (R78)."""
+        readiness = await self._book.readiness_of(request.connection, request.contract_id)
+        return await showing.show_readiness(
+            self._port, self._connection, self._effects, readiness, request
+        )
 
 
 def _won(plan: OrderPlan) -> Announcement:

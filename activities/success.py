@@ -1,14 +1,19 @@
-"""Customer-success activities: start the onboarding of an order, and close it."""
+"""Customer-success activities: onboardings, and what the CSM is shown of risk and renewals."""
 
 from temporalio import activity
 
+from activities import showing
 from activities.context import current_process
 from activities.master import put_master_record
+from canonical.book import PortfolioBook
 from canonical.effects import Effect, Effects, ExternalRef, Stamp, Subject
 from canonical.ids import effect_key
 from canonical.plan import OnboardingSpec
 from canonical.ports.success import SuccessPort
+from canonical.renewal import OnboardingTasks
+from canonical.renewal_messages import ShowReadiness
 from canonical.requests import Onboarding
+from canonical.risk_messages import AccountQuestion, ShownRisk, ShowRisk
 
 COMPANY = "company"
 ONBOARDING = "onboarding"
@@ -17,10 +22,13 @@ ONBOARDING = "onboarding"
 class SuccessActivities:
     """What processes ask of one customer-success connection."""
 
-    def __init__(self, port: SuccessPort, connection: str, effects: Effects) -> None:
+    def __init__(
+        self, port: SuccessPort, connection: str, effects: Effects, book: PortfolioBook
+    ) -> None:
         self._port = port
         self._connection = connection
         self._effects = effects
+        self._book = book
 
     @activity.defn(name="success.start_onboarding")
     async def start_onboarding(self, onboarding: OnboardingSpec) -> Onboarding:
@@ -67,6 +75,26 @@ class SuccessActivities:
             await self._port.close_onboarding(ref, stamp)
 
         return await self._effects.undo(key, process, probe, reverse)
+
+    @activity.defn(name="success.show_risk")
+    async def show_risk(self, request: ShowRisk) -> ShownRisk:
+        """Show the account's newest risk on its company, with one call to action for the CSM."""
+        return await showing.show_risk(
+            self._port, self._connection, self._effects, self._book, request
+        )
+
+    @activity.defn(name="success.onboarding_tasks")
+    async def onboarding_tasks(self, question: AccountQuestion) -> OnboardingTasks:
+        """What of the account's implementation is open (R76)."""
+        return await self._port.onboarding_tasks(question.account_id)
+
+    @activity.defn(name="success.show_readiness")
+    async def show_readiness(self, request: ShowReadiness) -> ExternalRef:
+        """Show the account's most urgent renewal on its company (R78)."""
+        readiness = await self._book.readiness(request.account_id)
+        return await showing.show_readiness(
+            self._port, self._connection, self._effects, readiness, request
+        )
 
     async def _put_company(self, onboarding: OnboardingSpec) -> ExternalRef:
         # Only what describes the company decides whether it has to be written again.

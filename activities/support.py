@@ -1,19 +1,24 @@
-"""Support activities: provision an account's entitlement, and withdraw it."""
+"""Support activities: an account's entitlement and payment risk, and what its cases are."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 from temporalio import activity
 
+from activities import showing
 from activities.context import current_process
+from canonical.book import PortfolioBook
 from canonical.effects import Effect, Effects, ExternalRef, Stamp, Subject
 from canonical.ids import effect_key
 from canonical.milestones import Milestone
 from canonical.plan import EntitlementSpec
 from canonical.ports.support import SupportPort
+from canonical.renewal import IncidentFacts
+from canonical.risk_messages import AccountQuestion, ShownRisk, ShowRisk
 from domain.entitlements import combine
 
 ENTITLEMENT = "entitlement"
+INCIDENTS_WINDOW = timedelta(days=90)
 
 
 class SupportActivities:
@@ -28,11 +33,13 @@ class SupportActivities:
         connection: str,
         effects: Effects,
         tiers: Callable[[], Sequence[str]],
+        book: PortfolioBook,
     ) -> None:
         self._port = port
         self._connection = connection
         self._effects = effects
         self._tiers = tiers
+        self._book = book
 
     @activity.defn(name="support.provision_entitlement")
     async def provision_entitlement(self, entitlement: EntitlementSpec) -> ExternalRef:
@@ -81,6 +88,19 @@ class SupportActivities:
                 await self._port.put_entitlement(rest, stamp)
 
         return await self._effects.undo(key, process, probe, reverse)
+
+    @activity.defn(name="support.flag_risk")
+    async def flag_risk(self, request: ShowRisk) -> ShownRisk:
+        """Show the account's newest payment risk on its organization (R75)."""
+        return await showing.flag_risk(
+            self._port, self._connection, self._effects, self._book, request
+        )
+
+    @activity.defn(name="support.incidents")
+    async def incidents(self, question: AccountQuestion) -> IncidentFacts:
+        """What the account's cases are and were in the last 90 days (R76)."""
+        since = datetime.combine(question.today, time.min, UTC) - INCIDENTS_WINDOW
+        return await self._port.incidents(question.account_id, since)
 
     async def _others(self, entitlement: EntitlementSpec) -> list[EntitlementSpec]:
         standing = await self._effects.standing(

@@ -146,6 +146,7 @@ class Process(ExceptionDesk):
     async def business_event(self, *said: Any) -> None:
         """Something happened in a system: noted once, whatever the order or number of signals."""
         event = _envelope(said)
+        self.heard(event)
         milestone = self.milestone_of(event)
         if milestone is None or not event.id or event.id in self._event_ids:
             return
@@ -155,6 +156,9 @@ class Process(ExceptionDesk):
         self.milestones[milestone] = event.at or workflow.now()
         reached = MilestoneReached(milestone=milestone, business_id=self.business_id, at=event.at)
         await note(DeskActivities.record_milestone, reached)
+
+    def heard(self, event: BusinessEvent) -> None:
+        """An event came in, known or not; a process that watches looks again."""
 
     def milestone_of(self, event: BusinessEvent) -> Milestone | None:
         """The milestone that an event reports, if it does."""

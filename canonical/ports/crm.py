@@ -53,7 +53,7 @@ class CrmPort(Port, Protocol):
         ...
 
     async def put_readiness(self, readiness: ReadinessUpdate, stamp: Stamp) -> ExternalRef:
-        """Show a renewal's readiness on the deal that brought the contract; again changes nothing."""
+        """Show a renewal's readiness on the deal that brought the contract."""
         ...
 
     async def find_readiness(self, readiness: ReadinessUpdate, stamp: Stamp) -> ExternalRef | None:

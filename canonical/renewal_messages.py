@@ -1,0 +1,118 @@
+"""What renewal-readiness is started with, asks and is told; slim, since it is in histories."""
+
+from datetime import date, datetime
+
+from canonical.orders import Fact
+from canonical.renewal import (
+    AdoptionFacts,
+    ContractTerms,
+    ForecastCategory,
+    IncidentFacts,
+    OnboardingTasks,
+    ReadinessState,
+    RenewalDates,
+    RenewalOpportunity,
+    RenewalOutcome,
+)
+from canonical.risk import AccountInvoices
+
+
+def renewal_id(connection: str, contract_id: str) -> str:
+    """The workflow id of a contract's renewal."""
+    return f"renewal-readiness/{connection}/{contract_id}"
+
+
+class RenewalStart(Fact):
+    """Starts renewal-readiness for a contract: where its signals come from.
+
+    `shown` is what an earlier run of the same process remembers of what others were told.
+    """
+
+    contract_id: str
+    connection: str
+    opportunity_id: str
+    sources: list[str] = []
+    crm: str = ""
+    success: str = ""
+    support: str = ""
+    usage: str = ""
+    shown: dict[str, str] = {}
+
+
+class RenewalEnded(Fact):
+    """How a renewal ended."""
+
+    stage: str
+    contract_id: str
+    outcome: RenewalOutcome | None = None
+
+
+class ContractQuestion(Fact):
+    """Asks about a contract."""
+
+    contract_id: str
+
+
+class RenewalQuestion(Fact):
+    """Asks the CRM for the deal that renews a contract."""
+
+    account_id: str
+    opportunity_id: str
+    renews_on: date
+
+
+class PlanRenewal(Fact):
+    """Decide a contract's renewal dates by the catalogue of this moment."""
+
+    terms: ContractTerms
+    today: date
+
+
+class RenewalPlan(Fact):
+    """When a contract renews, when to look next, and whether the window is open by now; without
+    dates there is nothing to renew."""
+
+    dates: RenewalDates | None = None
+    next_look: date | None = None
+    window_open: bool = False
+    eligibility: str = ""
+
+
+class TakeSnapshot(Fact):
+    """What the five sources said of a renewal; None where one did not answer.
+
+    `sources_away` are the owners of invoices that did not.
+    """
+
+    start: RenewalStart
+    terms: ContractTerms
+    dates: RenewalDates
+    at: datetime
+    invoices: list[AccountInvoices] = []
+    incidents: IncidentFacts | None = None
+    adoption: AdoptionFacts | None = None
+    tasks: OnboardingTasks | None = None
+    opportunity: RenewalOpportunity | None = None
+    sources_away: list[str] = []
+
+
+class TakenSnapshot(Fact):
+    """What a snapshot found, slim: the whole of it is in the ledger."""
+
+    snapshot_id: str
+    state: ReadinessState
+    forecast: ForecastCategory
+    blocking: list[str] = []
+    unknown: list[str] = []
+    outcome: RenewalOutcome | None = None
+    next_look: date | None = None
+    new: bool = False
+
+
+class ShowReadiness(Fact):
+    """Show the newest snapshot of a contract's renewal."""
+
+    contract_id: str
+    connection: str
+    account_id: str
+    snapshot_id: str

@@ -1,0 +1,98 @@
+"""Processes that watch over something: they look, show what they saw, and wait for the next reason.
+
+Reasons are events and days. What an event says is never believed: it only makes the process look.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from canonical.messages import BusinessEvent
+from workflows.process import Process
+from workflows.steps import attempt
+
+READ_PATIENCE = timedelta(minutes=10)
+# When on a day something is looked at: after midnight everywhere that is not far east.
+MORNING = time(6, 0, tzinfo=UTC)
+SOON = timedelta(seconds=1)
+
+S = TypeVar("S")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Watching(Process):
+    """What a process needs that lives as long as an account or a contract."""
+
+    def __init__(self, business_id: str) -> None:
+        super().__init__(business_id)
+        self._reasons = 0
+
+    def heard(self, event: BusinessEvent) -> None:
+        """An event is a reason to look again."""
+        self._reasons += 1
+
+    @property
+    def today(self) -> date:
+        """The process's own day, in UTC."""
+        return workflow.now().date()
+
+    async def answer(
+        self,
+        activity: Callable[[S, R], Awaitable[T]],
+        request: R,
+        *,
+        connection: str,
+        summary: str,
+    ) -> T | None:
+        """What a system says, asked for a few minutes; None when it is away or refuses."""
+        try:
+            said: T = await attempt(
+                activity,
+                request,
+                connection=connection,
+                gates=False,
+                patience=READ_PATIENCE,
+                summary=summary,
+            )
+        except ActivityError as error:
+            workflow.logger.warning("%s did not answer: %s", summary, error)
+            return None
+        return said
+
+    async def until(
+        self, day: date | None, *, reasons: int, at_most: timedelta | None = None
+    ) -> bool:
+        """Wait for a day (its morning), or for a reason since `reasons` were counted, or `at_most`
+        so long; True when it was a reason. A process with a long history starts anew first."""
+        self.renew_history()
+        waits = [at_most] if at_most is not None else []
+        if day is not None:
+            waits.append(datetime.combine(day, MORNING) - workflow.now())
+        if not waits:
+            await workflow.wait_condition(lambda: self._reasons > reasons)
+            return True
+        try:
+            async with asyncio.timeout(max(min(waits), SOON).total_seconds()):
+                await workflow.wait_condition(lambda: self._reasons > reasons)
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def reasons(self) -> int:
+        """How many events were heard so far: taken before a look, it shows what came during it."""
+        return self._reasons
+
+    def renew_history(self) -> None:
+        """Go on in a new run when this one's history is long; only while nothing is open."""
+        if workflow.info().is_continue_as_new_suggested() and not self.cases:
+            self.start_anew()
+
+    def start_anew(self) -> Any:
+        """Continue as new with what has to be remembered; raises ContinueAsNewError."""
+        raise RuntimeError("a process that lives long says what it remembers")
