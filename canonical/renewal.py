@@ -141,6 +141,7 @@ class ReadinessSnapshot(Fact):
     contract_id: str
     connection: str
     account_id: str
+    opportunity_id: str = ""
     taken_at: datetime
     dates: RenewalDates
     state: ReadinessState

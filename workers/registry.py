@@ -7,9 +7,11 @@ from activities.billing import BillingActivities
 from activities.crm import CrmActivities, Planner
 from activities.erp import ErpActivities
 from activities.feeds import FeedActivities
+from activities.finance import FinanceActivities
 from activities.intake import IntakeActivities
 from activities.success import SuccessActivities
 from activities.support import SupportActivities
+from canonical.book import PortfolioBook
 from canonical.connections import Connection, Polling, Role
 from canonical.desk import Desk
 from canonical.effects import Effects
@@ -26,9 +28,19 @@ from canonical.ports import (
 )
 from workflows.intake import EventIntake, EventPoll, IntakeWatch
 from workflows.intake_alarm import IntakeAlarm
+from workflows.invoice_risk import InvoiceRiskToHealth
 from workflows.quote_to_cash import QuoteToCash
+from workflows.renewal_readiness import RenewalReadiness
 
-WORKFLOWS: list[type] = [QuoteToCash, EventPoll, EventIntake, IntakeWatch, IntakeAlarm]
+WORKFLOWS: list[type] = [
+    QuoteToCash,
+    InvoiceRiskToHealth,
+    RenewalReadiness,
+    EventPoll,
+    EventIntake,
+    IntakeWatch,
+    IntakeAlarm,
+]
 
 
 def event_activities(
@@ -55,22 +67,54 @@ def connection_activities(
     desk: Desk,
     planner: Planner,
     tiers: Callable[[], Sequence[str]],
+    book: PortfolioBook,
 ) -> list[Callable[..., Any]]:
     """The activities of a connection, by its role: what its task queue serves."""
     name = connection.name
     match connection.role:
         case Role.CRM:
-            crm = CrmActivities(cast(CrmPort, port), name, effects, desk, planner)
-            return [crm.accept_order, crm.review_order, crm.write_back]
+            crm = CrmActivities(cast(CrmPort, port), name, effects, desk, planner, book)
+            return [
+                crm.accept_order,
+                crm.review_order,
+                crm.write_back,
+                crm.family,
+                crm.renewal_opportunity,
+                crm.show_readiness,
+            ]
         case Role.BILLING:
             billing = BillingActivities(cast(BillingPort, port), name, effects)
-            return [billing.activate_subscription, billing.cancel_subscription]
+            finance = FinanceActivities(cast(BillingPort, port), name)
+            return [
+                billing.activate_subscription,
+                billing.cancel_subscription,
+                finance.invoices,
+                finance.contract,
+            ]
         case Role.ERP:
             erp = ErpActivities(cast(ErpPort, port), name, effects)
-            return [erp.register_customer, erp.book_order, erp.close_order]
+            finance = FinanceActivities(cast(ErpPort, port), name)
+            return [
+                erp.register_customer,
+                erp.book_order,
+                erp.close_order,
+                finance.invoices,
+                finance.contract,
+            ]
         case Role.SUPPORT:
-            support = SupportActivities(cast(SupportPort, port), name, effects, tiers)
-            return [support.provision_entitlement, support.withdraw_entitlement]
+            support = SupportActivities(cast(SupportPort, port), name, effects, tiers, book)
+            return [
+                support.provision_entitlement,
+                support.withdraw_entitlement,
+                support.flag_risk,
+                support.incidents,
+            ]
         case Role.SUCCESS:
-            success = SuccessActivities(cast(SuccessPort, port), name, effects)
-            return [success.start_onboarding, success.close_onboarding]
+            success = SuccessActivities(cast(SuccessPort, port), name, effects, book)
+            return [
+                success.start_onboarding,
+                success.close_onboarding,
+                success.show_risk,
+                success.onboarding_tasks,
+                success.show_readiness,
+            ]

@@ -1,0 +1,74 @@
+"""The newest assessment of each account's payments, and every view of a renewal that was shown."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index
+from sqlmodel import Field
+
+from ledger.models.base import LedgerModel, UtcDateTime, table_of
+
+
+class RiskRow(LedgerModel, table=True):
+    """An account's newest assessment; `invoices` are its own, for whoever is above it."""
+
+    __tablename__ = "risks"
+    __table_args__ = (
+        Index("ix_risks_parent_id", "parent_id"),
+        Index("ix_risks_level", "level"),
+    )
+
+    account_id: str = Field(primary_key=True)
+    account_name: str
+    parent_id: str
+    level: str
+    score: int
+    assessed_on: date
+    changes_on: date | None = None
+    digest: str
+    body: Any = Field(sa_type=JSON)
+    invoices: Any = Field(sa_type=JSON)
+    workflow_id: str
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RenewalRow(LedgerModel, table=True):
+    """Where a contract's renewal stands: its dates, and the newest snapshot once there is one."""
+
+    __tablename__ = "renewals"
+    __table_args__ = (
+        Index("ix_renewals_account_id", "account_id"),
+        Index("ix_renewals_state", "state", "renews_on"),
+    )
+
+    connection: str = Field(primary_key=True)
+    contract_id: str = Field(primary_key=True)
+    account_id: str
+    opportunity_id: str
+    renews_on: date
+    state: str
+    forecast: str
+    outcome: str
+    snapshot_id: str
+    opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    workflow_id: str
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SnapshotRow(LedgerModel, table=True):
+    """One view of a renewal under the id that follows from its content."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (Index("ix_snapshots_contract", "connection", "contract_id", "taken_at"),)
+
+    snapshot_id: str = Field(primary_key=True)
+    connection: str
+    contract_id: str
+    account_id: str
+    body: Any = Field(sa_type=JSON)
+    taken_at: datetime = Field(sa_type=UtcDateTime)
+
+
+risks = table_of(RiskRow)
+renewals = table_of(RenewalRow)
+snapshots = table_of(SnapshotRow)

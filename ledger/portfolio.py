@@ -1,0 +1,320 @@
+"""The portfolio's book in SQL: what was assessed of accounts, and every view of a renewal."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlmodel import Session
+
+from canonical.book import KeptRisk
+from canonical.connections import Environment
+from canonical.effects import ProcessRef
+from canonical.events import TYPES, CanonicalEvent, RenewalWindowOpened
+from canonical.ids import digest
+from canonical.portfolio import AccountFamily, ReadinessUpdate, RiskUpdate
+from canonical.renewal import ReadinessSnapshot
+from canonical.renewal_messages import PlanRenewal, RenewalPlan, TakenSnapshot, TakeSnapshot
+from canonical.risk import AccountInvoices, RiskAssessment, RiskLevel
+from canonical.risk_messages import AssessedRisk, AssessRisk
+from domain.judging import Judge
+from ledger import audit
+from ledger.clock import Clock, utc_now
+from ledger.database import Database
+from ledger.events import append_event, event_id
+from ledger.models.portfolio import renewals, risks, snapshots
+from ledger.upserts import Upsert
+
+FAMILY_MAX = 1000
+
+_PUT_RISK = Upsert(
+    risks,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[risks.c.account_id],
+        set_={c.name: insert.excluded[c.name] for c in risks.c if c.name != "account_id"},
+    ),
+)
+_KEPT_ONCE = {"connection", "contract_id", "opened_at"}
+_PUT_RENEWAL = Upsert(
+    renewals,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[renewals.c.connection, renewals.c.contract_id],
+        set_={c.name: insert.excluded[c.name] for c in renewals.c if c.name not in _KEPT_ONCE},
+    ),
+)
+_KEEP_SNAPSHOT = Upsert(snapshots, lambda insert: insert.on_conflict_do_nothing())
+_RISK = select(risks).where(risks.c.account_id == bindparam("of_account"))
+_OPEN_RENEWALS = (
+    select(renewals.c.snapshot_id)
+    .where(renewals.c.account_id == bindparam("of_account"))
+    .order_by(renewals.c.outcome, renewals.c.renews_on)
+    .limit(1)
+)
+
+
+class SqlPortfolio:
+    """`canonical.book.PortfolioBook` over a ledger; `judge` gives the definitions in force."""
+
+    def __init__(
+        self,
+        db: Database,
+        judge: Callable[[], Judge],
+        *,
+        environment: Environment = Environment.TEST,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._db = db
+        self._judge = judge
+        self._environment = environment
+        self._clock = clock
+
+    async def assess(self, request: AssessRisk, process: ProcessRef) -> AssessedRisk:
+        """Judge an account from what the owners of its invoices said, and keep the assessment."""
+        return await self._db.run(lambda s: self._assess(s, request, process))
+
+    async def risk(self, account_id: str) -> KeptRisk | None:
+        """The newest assessment of an account."""
+        values = {"of_account": account_id}
+        row = await self._db.read(lambda s: s.connection().execute(_RISK, values).first())
+        if row is None:
+            return None
+        found = RiskAssessment.model_validate(row.body)
+        return KeptRisk(update=update_of(found), digest=row.digest, calls=_is_late(found))
+
+    async def plan(self, request: PlanRenewal) -> RenewalPlan:
+        """When a contract renews and when to look."""
+        return self._judge().plan(request)
+
+    async def snapshot(self, request: TakeSnapshot, process: ProcessRef) -> TakenSnapshot:
+        """Take and keep one view of a renewal; the first one opens the window, which is told."""
+        judged = self._judge().snapshot(request)
+        new = await self._db.run(lambda s: self._keep(s, request, judged, process))
+        return TakenSnapshot(
+            snapshot_id=judged.snapshot_id,
+            state=judged.state,
+            forecast=judged.forecast,
+            blocking=judged.blocking,
+            unknown=[signal.name for signal in judged.signals if signal.state == "unknown"],
+            outcome=judged.outcome,
+            next_look=self._judge().next_look(judged.dates, request.at.date()),
+            new=new,
+        )
+
+    async def readiness(self, account_id: str) -> ReadinessUpdate | None:
+        """What the account's most urgent renewal looks like now."""
+        values = {"of_account": account_id}
+        return await self._readiness(
+            lambda s: s.connection().execute(_OPEN_RENEWALS, values).scalar()
+        )
+
+    async def readiness_of(self, connection: str, contract_id: str) -> ReadinessUpdate | None:
+        """What a contract's renewal looks like now."""
+        wanted = select(renewals.c.snapshot_id).where(
+            renewals.c.connection == connection, renewals.c.contract_id == contract_id
+        )
+        return await self._readiness(lambda s: s.connection().execute(wanted).scalar())
+
+    async def _readiness(
+        self, snapshot_id: Callable[[Session], str | None]
+    ) -> ReadinessUpdate | None:
+        def work(session: Session) -> Any:
+            found = snapshot_id(session)
+            wanted = select(snapshots.c.body).where(snapshots.c.snapshot_id == found)
+            return session.connection().execute(wanted).scalar() if found else None
+
+        body = await self._db.read(work)
+        return _shown(ReadinessSnapshot.model_validate(body)) if body else None
+
+    def _assess(self, session: Session, request: AssessRisk, process: ProcessRef) -> AssessedRisk:
+        known = session.connection().execute(_RISK, {"of_account": request.account_id}).first()
+        parent, name = (known.parent_id, known.account_name) if known else ("", "")
+        if request.family is not None:
+            parent, name = request.family.parent_id, _name(request.family)
+        below = _subsidiaries(session, request.account_id, request.family)
+        before = RiskAssessment.model_validate(known.body) if known else None
+        found = self._judge().risk(
+            request.account_id, request.sources, below, before, request.today
+        )
+        update = update_of(found)
+        assessed = AssessedRisk(
+            level=found.level,
+            status=found.status,
+            score=found.score,
+            held=found.overdue[0] if found.overdue else None,
+            open=_is_open(found),
+            known=all(source.known for source in request.sources),
+            changes_on=found.changes_on,
+            parent_id=parent,
+            account_name=name,
+            digest=digest(update),
+        )
+        now = self._clock()
+        row = _risk_row(request, found, assessed, process, now)
+        if known is None or known.digest != assessed.digest:
+            body = {"level": found.level, "score": found.score, "digest": assessed.digest}
+            audit.append(
+                session, process.workflow_id, "risk.assessed", request.account_id, body, now
+            )
+        _PUT_RISK.run(session, row)
+        return assessed
+
+    def _keep(
+        self,
+        session: Session,
+        request: TakeSnapshot,
+        taken: ReadinessSnapshot,
+        process: ProcessRef,
+    ) -> bool:
+        now = self._clock()
+        row = {"snapshot_id": taken.snapshot_id, "connection": taken.connection}
+        row |= {"contract_id": taken.contract_id, "account_id": taken.account_id}
+        body = taken.model_dump(mode="json")
+        kept = _KEEP_SNAPSHOT.run(session, row | {"body": body, "taken_at": taken.taken_at})
+        opened = append_event(session, self._opened(taken, request, process))
+        _PUT_RENEWAL.run(session, _renewal_row(request, taken, process, now))
+        if kept.rowcount == 1:
+            said = {"state": taken.state, "forecast": taken.forecast, "opened": opened}
+            subject = f"{taken.connection}/{taken.contract_id}"
+            audit.append(
+                session,
+                process.workflow_id,
+                "renewal.seen",
+                subject,
+                said | {"snapshot": taken.snapshot_id},
+                now,
+            )
+        return bool(kept.rowcount == 1)
+
+    def _opened(
+        self, taken: ReadinessSnapshot, request: TakeSnapshot, process: ProcessRef
+    ) -> CanonicalEvent:
+        data = RenewalWindowOpened(
+            connection=taken.connection,
+            external_id=taken.contract_id,
+            renews_on=taken.dates.renews_on,
+            account_id=taken.account_id,
+        )
+        kind, version = TYPES[type(data)]
+        cause = f"{taken.connection}/{taken.contract_id}/{taken.dates.renews_on}"
+        return CanonicalEvent(
+            id=event_id(kind, cause),
+            type=kind,
+            version=version,
+            source=process.process,
+            subject=f"contract/{taken.contract_id}",
+            occurred_at=taken.taken_at,
+            correlation_id=process.correlation_id,
+            causation_id=cause,
+            legal_entity=request.terms.legal_entity,
+            environment=self._environment,
+            body=data.model_dump(mode="json"),
+        )
+
+
+def update_of(found: RiskAssessment) -> RiskUpdate:
+    """What others are shown of an assessment."""
+    if found.level is RiskLevel.NONE:
+        return RiskUpdate(
+            account_id=found.account_id,
+            level=found.level,
+            score=found.score,
+            renewal_priority=found.renewal_priority,
+        )
+    return RiskUpdate(
+        account_id=found.account_id,
+        level=found.level,
+        score=found.score,
+        renewal_priority=found.renewal_priority,
+        overdue=found.overdue,
+        oldest_days=found.oldest_days,
+        reasons=found.reasons,
+    )
+
+
+def _shown(taken: ReadinessSnapshot) -> ReadinessUpdate:
+    return ReadinessUpdate(
+        account_id=taken.account_id,
+        opportunity_id=taken.opportunity_id,
+        contract_id=taken.contract_id,
+        snapshot_id=taken.snapshot_id,
+        renews_on=taken.dates.renews_on,
+        state=taken.state,
+        forecast=taken.forecast,
+        blocking=taken.blocking,
+    )
+
+
+def _is_late(found: RiskAssessment) -> bool:
+    return any(invoice.delinquent for invoice in found.invoices)
+
+
+def _is_open(found: RiskAssessment) -> bool:
+    settled = {"void", "paid", "not_due", "uncollectible"}
+    return found.level is not RiskLevel.NONE or any(i.status not in settled for i in found.invoices)
+
+
+def _name(family: AccountFamily) -> str:
+    return next((a.name for a in family.accounts if a.id == family.account_id), "")
+
+
+def _subsidiaries(
+    session: Session, account_id: str, family: AccountFamily | None
+) -> list[AccountInvoices]:
+    """The invoices of everybody below, as they were last assessed themselves."""
+    below = family.subsidiaries if family else _known_below(session, account_id)
+    wanted = select(risks.c.invoices).where(risks.c.account_id.in_(below[:FAMILY_MAX]))
+    rows = session.connection().execute(wanted).scalars()
+    return [AccountInvoices.model_validate(one) for many in rows for one in many]
+
+
+def _known_below(session: Session, account_id: str) -> list[str]:
+    found: list[str] = []
+    level: Sequence[str] = [account_id]
+    while level and len(found) < FAMILY_MAX:
+        wanted = select(risks.c.account_id).where(risks.c.parent_id.in_(level))
+        below = session.connection().execute(wanted).scalars().all()
+        level = [one for one in below if one not in found and one != account_id]
+        found += level
+    return found
+
+
+def _risk_row(
+    request: AssessRisk,
+    found: RiskAssessment,
+    assessed: AssessedRisk,
+    process: ProcessRef,
+    now: datetime,
+) -> dict[str, Any]:
+    return {
+        "account_id": request.account_id,
+        "account_name": assessed.account_name,
+        "parent_id": assessed.parent_id,
+        "level": found.level.value,
+        "score": found.score,
+        "assessed_on": request.today,
+        "changes_on": found.changes_on,
+        "digest": assessed.digest,
+        "body": found.model_dump(mode="json"),
+        "invoices": [source.model_dump(mode="json") for source in request.sources],
+        "workflow_id": process.workflow_id,
+        "updated_at": now,
+    }
+
+
+def _renewal_row(
+    request: TakeSnapshot, taken: ReadinessSnapshot, process: ProcessRef, now: datetime
+) -> dict[str, Any]:
+    return {
+        "connection": taken.connection,
+        "contract_id": taken.contract_id,
+        "account_id": taken.account_id,
+        "opportunity_id": request.start.opportunity_id,
+        "renews_on": taken.dates.renews_on,
+        "state": taken.state.value,
+        "forecast": taken.forecast.value,
+        "outcome": taken.outcome.value if taken.outcome else "",
+        "snapshot_id": taken.snapshot_id,
+        "opened_at": taken.taken_at.astimezone(UTC),
+        "workflow_id": process.workflow_id,
+        "updated_at": now,
+    }
