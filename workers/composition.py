@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.desk import DeskActivities
+from activities.portfolio import PortfolioActivities
 from activities.watch import WatchActivities
 from adapters.files import FileDrop
 from adapters.registry import Adapter, connect, connect_events
@@ -15,6 +16,7 @@ from canonical.inbound import Refusal
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
 from canonical.ports import EventsPort
+from domain.judge import CatalogueJudge
 from domain.planning import plan_order
 from governance.catalogue import Catalogue
 from governance.source import CatalogueSource
@@ -24,6 +26,7 @@ from ledger.effects import SqlEffects
 from ledger.feeds import Feeds
 from ledger.inbox import Inbox
 from ledger.migrate import upgrade
+from ledger.portfolio import SqlPortfolio
 from ledger.records import Records
 from ledger.watch import Expectation, SqlWatch
 from tieline.settings import Settings
@@ -42,6 +45,7 @@ class Composition:
     adapters: dict[str, Adapter]
     sources: dict[str, EventsPort]
     watch: SqlWatch
+    book: SqlPortfolio
 
     def activities_of(self, connection: Connection) -> list[Callable[..., Any]]:
         """The activities that the connection's task queue serves."""
@@ -52,6 +56,7 @@ class Composition:
             desk=self.desk,
             planner=self.plan,
             tiers=lambda: self.catalogue.current().terms.support.tiers,
+            book=self.book,
         )
         if connection.name in self.sources:
             served += self.events_of(connection.name, connection.poll)
@@ -75,7 +80,11 @@ class Composition:
     def desk_activities(self) -> list[Callable[..., Any]]:
         """The local activities of every process."""
         desk, watch = DeskActivities(self.desk), WatchActivities(self.watch)
+        portfolio = PortfolioActivities(self.book)
         return [
+            portfolio.assess_risk,
+            portfolio.plan_renewal,
+            portfolio.take_snapshot,
             watch.concerns,
             watch.check,
             desk.open_case,
@@ -134,6 +143,11 @@ async def composition(
             desk=SqlDesk(database, catalogue, environment=settings.environment),
             adapters=adapters,
             sources=sources,
+            book=SqlPortfolio(
+                database,
+                lambda: CatalogueJudge(catalogue.current()),
+                environment=settings.environment,
+            ),
             watch=SqlWatch(
                 database,
                 settings.polling,

@@ -1,24 +1,30 @@
 """Takes canonical events to the processes that wait for them: one more target of the outbox."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from canonical.errors import Unavailable
 from canonical.events import OutboxEvent
+from canonical.ids import PROCESS_QUEUE
 from canonical.messages import BusinessEvent
 from canonical.ports.stream import Delivery
+from canonical.renewal_messages import renewal_id
+from canonical.risk_messages import invoice_risk_id
 from governance.catalogue import Catalogue
+from governance.processes import Per, Process
 from ledger.database import Database
 from ledger.relay import SqlRelay
 from ledger.scopes import Lease
-from ledger.views.processes import ProcessLine, list_processes
+from ledger.views.processes import list_processes
 from tieline.settings import Settings
+from workers.beginnings import Beginnings
 from workers.relay import keep_relaying
 from workers.relay_targets import SubscriberTarget
 
@@ -26,28 +32,31 @@ TARGET = "processes"
 TIMEOUT_SECONDS = 10.0
 CONCURRENT = 8
 ENDED = ("completed", "cancelled")
+WINDOW_OPEN = "window_open"
 
 
 @dataclass(frozen=True)
 class ProcessEndpoint:
-    """The processes of the deal that an event is about, as a subscriber of it.
+    """The processes that consume an event, as one subscriber of it.
 
     A signal may come twice, since a position is only saved after it: processes know an event by its
-    id.
+    id, or only take it for a reason to look.
     """
 
     client: Client
     db: Database
     catalogue: Catalogue
+    beginnings: Beginnings
 
     async def deliver(self, event: OutboxEvent) -> Delivery:
-        """Signal each running process that consumes the event; none is as good as one.
+        """Start or signal each process that consumes the event; none is as good as one.
 
         Raises Unavailable when Temporal cannot be told: the event then waits as long as it takes.
         """
         try:
-            for process in await self._waiting(event):
-                await self._signal(process.process.workflow_id, event)
+            for name, process in self.catalogue.processes.processes.items():
+                if event.type in self.catalogue.events.consumed_by(name):
+                    await self._take(name, process, event)
         except (RPCError, RuntimeError, TimeoutError) as error:
             said = error.message if isinstance(error, RPCError) else "no answer"
             raise Unavailable(f"Temporal does not take events: {said}", about="temporal") from error
@@ -56,39 +65,80 @@ class ProcessEndpoint:
     async def aclose(self) -> None:
         """Nothing of its own to close."""
 
-    async def _waiting(self, event: OutboxEvent) -> Sequence[ProcessLine]:
-        business_id = str(event.body.get("opportunity_id", ""))
-        # What starts a process needs no telling: it knows.
-        consumers = [
-            name
-            for name, process in self.catalogue.processes.processes.items()
-            if event.type in self.catalogue.events.consumed_by(name)
-            and event.type != process.trigger
-        ]
-        if not business_id:
-            return []
-        found = [
-            process
-            for name in consumers
-            for process in await list_processes(self.db, process=name, business_id=business_id)
-        ]
-        return [process for process in found if process.stage not in ENDED]
+    async def _take(self, name: str, process: Process, event: OutboxEvent) -> None:
+        begins = event.type == process.trigger
+        match process.per:
+            case Per.OPPORTUNITY if not begins:  # what starts a process needs no telling: it knows
+                await self._signal_all(name, event, business_id=_of(event, "opportunity_id"))
+            case Per.ACCOUNT if _of(event, "account_id"):
+                await self._account(event, begins)
+            case Per.CONTRACT if begins:
+                await self._begin_contract(event)
+            case Per.CONTRACT if event.type.startswith("contract."):
+                await self._signal(renewal_id(event.source, _of(event, "external_id")), event)
+            case Per.CONTRACT:  # what is about the account matters while a renewal is prepared
+                account = _of(event, "account_id")
+                await self._signal_all(name, event, account_id=account, stage=WINDOW_OPEN)
+
+    async def _account(self, event: OutboxEvent, begins: bool) -> None:
+        workflow_id = invoice_risk_id(_of(event, "account_id"))
+        if not begins:
+            await self._signal(workflow_id, event)
+            return
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await self.client.start_workflow(
+                "invoice-risk-to-health",
+                self.beginnings.account_risk(event),
+                id=workflow_id,
+                task_queue=PROCESS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal="business_event",
+                start_signal_args=[_said(event)],
+            )
+
+    async def _begin_contract(self, event: OutboxEvent) -> None:
+        start = self.beginnings.renewal(event)
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await self.client.start_workflow(
+                    "renewal-readiness",
+                    start,
+                    id=renewal_id(start.connection, start.contract_id),
+                    task_queue=PROCESS_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                )
+        except WorkflowAlreadyStartedError:
+            return  # the event came twice
+
+    async def _signal_all(self, name: str, event: OutboxEvent, **wanted: str) -> None:
+        if not all(wanted.values()):
+            return
+        for line in await list_processes(self.db, process=name, **wanted):  # type: ignore[arg-type]
+            if line.stage not in ENDED:
+                await self._signal(line.process.workflow_id, event)
 
     async def _signal(self, workflow_id: str, event: OutboxEvent) -> None:
-        said = BusinessEvent(
-            id=event.id,
-            type=event.type,
-            subject=event.subject,
-            at=event.occurred_at,
-            body=event.body,
-        )
         handle: Any = self.client.get_workflow_handle(workflow_id)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                await handle.signal("business_event", said)
+                await handle.signal("business_event", _said(event))
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:  # it has ended in between
+            if error.status is not RPCStatusCode.NOT_FOUND:  # nothing waits for it (any more)
                 raise
+
+
+def _said(event: OutboxEvent) -> BusinessEvent:
+    return BusinessEvent(
+        id=event.id,
+        type=event.type,
+        subject=event.subject,
+        at=event.occurred_at,
+        body=event.body,
+    )
+
+
+def _of(event: OutboxEvent, field: str) -> str:
+    return str(event.body.get(field, ""))
 
 
 async def run_courier(
@@ -104,7 +154,7 @@ async def run_courier(
     target = SubscriberTarget(
         db,
         SqlRelay(db, TARGET, Lease(f"courier-{uuid4().hex}", ours.lease_seconds)),
-        ProcessEndpoint(client, db, catalogue),
+        ProcessEndpoint(client, db, catalogue, Beginnings(settings, catalogue)),
         sorted(consumed),
         [],
         CONCURRENT,

@@ -1,0 +1,65 @@
+"""What account- and contract-long processes are started with, by the settings and the preset."""
+
+from dataclasses import dataclass
+
+from canonical.connections import Role
+from canonical.events import OutboxEvent
+from canonical.renewal_messages import RenewalStart
+from canonical.risk_messages import AccountRisk
+from governance.catalogue import Catalogue
+from tieline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Beginnings:
+    """Which connections a process of an account or contract works with."""
+
+    settings: Settings
+    catalogue: Catalogue
+
+    def account_risk(self, event: OutboxEvent) -> AccountRisk:
+        """The risk of the account that an event is about."""
+        return AccountRisk(
+            account_id=str(event.body.get("account_id", "")),
+            cause=event.id,
+            sources=self.invoice_sources(),
+            crm=self._serving(Role.CRM, event.legal_entity),
+            success=self._serving(Role.SUCCESS, event.legal_entity),
+            support=self._serving(Role.SUPPORT, event.legal_entity),
+        )
+
+    def renewal(self, event: OutboxEvent) -> RenewalStart:
+        """The renewal of the contract that an event is about."""
+        return self.renewal_of(
+            str(event.body.get("connection", "")),
+            str(event.body.get("external_id", "")),
+            str(event.body.get("opportunity_id", "")),
+            event.legal_entity,
+        )
+
+    def renewal_of(
+        self, connection: str, contract_id: str, opportunity_id: str, legal_entity: str
+    ) -> RenewalStart:
+        """The renewal of a contract."""
+        return RenewalStart(
+            contract_id=contract_id,
+            connection=connection,
+            opportunity_id=opportunity_id,
+            sources=self.invoice_sources(),
+            crm=self._serving(Role.CRM, legal_entity),
+            success=self._serving(Role.SUCCESS, legal_entity),
+            support=self._serving(Role.SUPPORT, legal_entity),
+            usage=next(iter(self.settings.usage), ""),
+        )
+
+    def invoice_sources(self) -> list[str]:
+        """The connections that own invoices, by the catalogue's preset (R111)."""
+        owner = self.catalogue.systems.owner_of("invoices")
+        return [connection.name for connection in self.settings.connections_of(owner)]
+
+    def _serving(self, role: Role, legal_entity: str) -> str:
+        """The connection of a role that serves a legal entity; empty when there is none."""
+        for connection in self.settings.connections_of(role):
+            if not connection.legal_entities or legal_entity in connection.legal_entities:
+                return connection.name
+        return ""
