@@ -81,6 +81,21 @@ class InvoiceOverdue(EventData):
     opportunity_id: str = ""
 
 
+class InvoiceAdjusted(EventData):
+    """What is to be paid of an invoice has changed otherwise than by a payment: a credit, a void, a
+    dispute or its resolution, a payment that was taken back."""
+
+    connection: str
+    external_id: str
+    remaining: Money
+    status: str
+    disputed: bool
+    overdue: bool
+    number: str = ""
+    account_id: str = ""
+    opportunity_id: str = ""
+
+
 class PaymentReceived(EventData):
     """More of an invoice is paid than before, or what was left of a partly paid one was settled.
 
@@ -168,6 +183,7 @@ EVENT_DATA: dict[tuple[str, int], type[EventData]] = {
     ("contract.amended", 1): ContractAmended,
     ("invoice.posted", 1): InvoicePosted,
     ("invoice.overdue", 1): InvoiceOverdue,
+    ("invoice.adjusted", 1): InvoiceAdjusted,
     ("payment.received", 1): PaymentReceived,
     ("case.escalated", 1): CaseEscalated,
     ("case.severity_changed", 1): CaseSeverityChanged,

@@ -16,6 +16,7 @@ from canonical.events import (
     ContractAmended,
     EventData,
     ImplementationCompleted,
+    InvoiceAdjusted,
     InvoiceOverdue,
     InvoicePosted,
     MilestoneCompleted,
@@ -106,6 +107,20 @@ def _invoice(
         in_full = now.status is InvoiceStatus.PAID
         received = PaymentReceived(**about, paid=now.paid, remaining=now.remaining, in_full=in_full)
         yield Occurrence(received, now.paid_at or now.changed_at, once=_payment(now))
+    elif before is not None and _owed(before) != _owed(now):
+        adjusted = InvoiceAdjusted(
+            **about,
+            remaining=now.remaining,
+            status=now.status,
+            disputed=now.disputed,
+            overdue=is_overdue(now, today),
+        )
+        yield Occurrence(adjusted, now.changed_at, once=f"{now.version} {_owed(now)}")
+
+
+def _owed(invoice: InvoiceFacts) -> tuple[int, str, bool]:
+    """What decides whether and how much is still to be paid."""
+    return invoice.remaining.amount_minor, invoice.status.value, invoice.disputed
 
 
 def _more_is_paid(before: InvoiceFacts | None, now: InvoiceFacts) -> bool:

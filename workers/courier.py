@@ -66,7 +66,7 @@ class ProcessEndpoint:
         """Nothing of its own to close."""
 
     async def _take(self, name: str, process: Process, event: OutboxEvent) -> None:
-        begins = event.type == process.trigger
+        begins = event.type == process.trigger or event.body.get("overdue") is True
         match process.per:
             case Per.OPPORTUNITY if not begins:  # what starts a process needs no telling: it knows
                 await self._signal_all(name, event, business_id=_of(event, "opportunity_id"))
