@@ -150,3 +150,23 @@ class ReadinessSnapshot(Fact):
     signals: list[Signal] = []
     outcome: RenewalOutcome | None = None
     version: str = ""
+
+
+class ReadinessRules(Fact):
+    """What the business has decided of renewals and their signals.
+
+    Days are calendar days, shares are percent. `versions` is that of `canonical.risk.RiskRules`;
+    `owners` has the role that answers for each signal.
+    """
+
+    windows_days: list[int] = [90, 60, 30]
+    notice_days: int = 30
+    usage_stale_days: int = 14
+    usage_amber_percent: int = 50
+    usage_red_percent: int = 20
+    usage_drop_percent: int = 30
+    severities_red: list[str] = ["urgent"]
+    severities_amber: list[str] = ["high"]
+    excluded_statuses: list[str] = []
+    owners: dict[str, str] = {}
+    versions: dict[str, int] = {}

@@ -99,7 +99,11 @@ class RiskAssessment(Fact):
 
 
 class RiskRules(Fact):
-    """What the business has decided of late payment; part of the definitions' version."""
+    """What the business has decided of late payment; part of the definitions' version.
+
+    `grace_days_by_terms` has the grace of invoices with so many days to pay: the key is `net-45`.
+    `versions` has the definitions in force, by name; the newest is meant where one is not named.
+    """
 
     grace_days: int = 5
     grace_days_by_terms: dict[str, int] = {}
@@ -107,3 +111,4 @@ class RiskRules(Fact):
     serious_days: int = 45
     tolerance_minor: dict[str, int] = {}
     critical_over_minor: dict[str, int] = {}
+    versions: dict[str, int] = {}

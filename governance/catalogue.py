@@ -11,6 +11,7 @@ from typing import Any
 from canonical.errors import Misconfigured
 from canonical.ids import digest
 from governance.consistency import check_across
+from governance.definitions import Definitions
 from governance.events import Events
 from governance.expectations import Expectations
 from governance.policies import Policies
@@ -36,6 +37,7 @@ FILES: dict[str, type[Section]] = {
     "events": Events,
     "expectations": Expectations,
     "privacy": Privacy,
+    "definitions": Definitions,
 }
 
 
@@ -51,6 +53,7 @@ class Catalogue(Section):
     events: Events
     expectations: Expectations
     privacy: Privacy
+    definitions: Definitions
 
     @cached_property
     def version(self) -> str:

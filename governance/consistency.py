@@ -16,6 +16,7 @@ DEFINED_IN = {
     "support_tier": "support.tiers of terms.toml",
     "net_days": "tax_regions of regions.toml",
     "owner": "roles of policies.toml",
+    "owners": "roles of policies.toml",
     "trigger": "events.toml",
     "process": "processes.toml",
     "producer": "processes.toml, nor is it intake or effects",
@@ -28,6 +29,7 @@ def check_across(catalogue: "Catalogue") -> None:
     """Raises Misconfigured, naming file, key and remedy, for the first thing that does not fit."""
     _check_terms(catalogue)
     _check_processes(catalogue)
+    _check_definitions(catalogue)
     _check_versions(catalogue)
     for name, event in catalogue.events.events.items():
         _check_event(catalogue, name, event)
@@ -52,6 +54,14 @@ def _check_processes(catalogue: "Catalogue") -> None:
     for name, expected in catalogue.expectations.expectations.items():
         key = f"expectations.{name}"
         _defined("expectations", f"{key}.process", expected.process, processes)
+
+
+def _check_definitions(catalogue: "Catalogue") -> None:
+    roles, chosen = catalogue.policies.roles, catalogue.definitions
+    for name, definition in chosen.definitions.items():
+        _defined("definitions", f"definitions.{name}.owner", definition.owner, roles)
+    for role in chosen.renewal.owners.values():
+        _defined("definitions", "renewal.owners", role, roles)
 
 
 def _check_event(catalogue: "Catalogue", name: str, event: Event) -> None:
