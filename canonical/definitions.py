@@ -1,5 +1,6 @@
 """The semantic definitions by name, and what one says of a case (R26, R121)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from canonical.orders import Fact
@@ -34,6 +35,11 @@ class Verdict(Fact):
     reasons: list[str] = []
     result: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
+
+
+def in_force(name: str, versions: Mapping[str, int]) -> str:
+    """`name@version` by the versions in force; the newest where they do not name it."""
+    return named(name, versions.get(name, VERSIONS[name][-1]))
 
 
 def named(name: str, version: int) -> str:

@@ -1,5 +1,6 @@
 """Account hierarchy: who buys, who pays, and who stands above them (R61, R117)."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from canonical.errors import AccountMissing, HierarchyCycle, InvalidOrder, ParentMissing
@@ -23,13 +24,20 @@ def parties(order: CommercialOrder) -> Parties:
     Raises AccountMissing, ParentMissing, HierarchyCycle, and InvalidOrder for a hierarchy deeper
     than `DEPTH_MAX`. The bill-to account's own ancestors are not part of an order.
     """
-    known = {account.id: account for account in order.accounts}
-    sold_to = known.get(order.account_id)
-    if not order.account_id or sold_to is None:
+    if not order.account_id or order.account_id not in {a.id for a in order.accounts}:
         raise AccountMissing(
             f"the deal {order.name!r} has no account, or one that the CRM does not show",
             about=order.account_id or order.opportunity_id,
         )
+    return roles(order.account_id, order.accounts)
+
+
+def roles(account_id: str, accounts: Iterable[Account]) -> Parties:
+    """The parties of an account among those that are known; raises as `parties`."""
+    known = {account.id: account for account in accounts}
+    sold_to = known.get(account_id)
+    if sold_to is None:
+        raise AccountMissing(f"the account {account_id} is not there", about=account_id)
     bill_to = known.get(sold_to.bill_to_account_id or sold_to.id)
     if bill_to is None:
         raise ParentMissing(

@@ -1,0 +1,1 @@
+"""What the business means by its words: versioned, executable, each with a table of examples."""

@@ -1,0 +1,42 @@
+"""What systems' words for the standing of a contract mean (R113, R123)."""
+
+from datetime import date
+from enum import StrEnum
+
+from canonical.facts import ContractFacts
+from canonical.orders import Fact
+
+
+class Standing(StrEnum):
+    """Whether a contract is in force on a day."""
+
+    PENDING = "pending"
+    RUNS = "runs"
+    RESTS = "rests"
+    ENDED = "ended"
+
+
+class ContractStatuses(Fact):
+    """Vendors' statuses by what they mean; whatever is in no list has ended."""
+
+    active: list[str] = ["active", "past_due", "trialing"]
+    suspended: list[str] = ["unpaid", "paused"]
+    pending: list[str] = ["pending", "incomplete", "scheduled"]
+
+
+def standing(contract: ContractFacts, statuses: ContractStatuses, today: date) -> Standing:
+    """By status, and by its own dates where they say that it has ended or not begun."""
+    ended = contract.ended_at is not None and contract.ended_at.date() <= today
+    known = {*statuses.active, *statuses.suspended, *statuses.pending}
+    if ended or contract.status not in known:
+        return Standing.ENDED
+    coming = contract.started_at is not None and contract.started_at.date() > today
+    if coming or contract.status in statuses.pending:
+        return Standing.PENDING
+    return Standing.RESTS if contract.status in statuses.suspended else Standing.RUNS
+
+
+def has_begun(contract: ContractFacts, statuses: ContractStatuses, today: date) -> bool:
+    """Whether it ever was in force."""
+    began = contract.started_at is None or contract.started_at.date() <= today
+    return began and contract.status not in statuses.pending

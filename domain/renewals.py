@@ -1,0 +1,139 @@
+"""A renewal over time: its window, its next look, its outcome, and the snapshot of it (R76, R78)."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from canonical.definitions import in_force
+from canonical.ids import digest
+from canonical.money import Money
+from canonical.portfolio import ReadinessUpdate
+from canonical.renewal import (
+    ContractTerms,
+    ForecastCategory,
+    ReadinessRules,
+    ReadinessSnapshot,
+    ReadinessState,
+    RenewalDates,
+    RenewalOpportunity,
+    RenewalOutcome,
+    Signal,
+)
+from domain.definitions.renewal_date import renewal_dates
+from domain.definitions.renewal_readiness import Renewal, readiness
+
+SNAPSHOT_CHARACTERS = 24
+DAY = timedelta(days=1)
+DEFINITIONS = ("renewal_date", "renewal_readiness")
+
+
+def dates_of(terms: ContractTerms, rules: ReadinessRules) -> RenewalDates | None:
+    """The renewal and notice dates of a contract; None for one that states no end (R114)."""
+    return renewal_dates(terms, rules.notice_days)
+
+
+def opens_on(dates: RenewalDates, windows: Sequence[int]) -> date:
+    """The day on which the window opens: the earliest of the windows."""
+    return dates.renews_on - timedelta(days=max(windows))
+
+
+def window_days(dates: RenewalDates, today: date, windows: Sequence[int]) -> int | None:
+    """The window that a day lies in (90, 60 or 30; the last one also past the renewal date); None
+    before the first."""
+    left = (dates.renews_on - today).days
+    return min((window for window in windows if left <= window), default=None)
+
+
+def next_look(dates: RenewalDates, today: date, windows: Sequence[int]) -> date | None:
+    """The next day on which time alone calls for a look: the opening of a window, or the day after
+    the renewal date, which tells whether it lapsed; None when that is past."""
+    days = [dates.renews_on - timedelta(days=window) for window in windows]
+    days.append(dates.renews_on + DAY)
+    return min((day for day in days if day > today), default=None)
+
+
+def outcome_of(
+    terms: ContractTerms,
+    opportunity: RenewalOpportunity | None,
+    today: date,
+    *,
+    renews_on: date | None = None,
+) -> RenewalOutcome | None:
+    """How a renewal ended; None while it has not.
+
+    `renews_on` is the date that the renewal was about, where the contract may by now state the next
+    one: a contract that runs beyond it has renewed. A deal that is won decides before anything else,
+    since the contract that it replaces is often cancelled.
+    """
+    dates = renewal_dates(terms, 0)
+    stated = dates.renews_on if dates else None
+    about = renews_on or stated
+    deal = opportunity
+    if deal is not None and deal.opportunity_id and deal.is_closed and deal.is_won:
+        return _won(terms.value, deal.amount)
+    if not terms.active:
+        past = about is not None and today > about
+        return RenewalOutcome.LAPSED if past else RenewalOutcome.CANCELLED
+    if deal is not None and deal.opportunity_id and deal.is_closed:
+        return RenewalOutcome.LOST
+    if about is None or today <= about:
+        return None
+    goes_on = terms.auto_renews or (stated is not None and stated > about)
+    return RenewalOutcome.WON if goes_on else RenewalOutcome.LAPSED
+
+
+def _won(value: Money | None, amount: Money | None) -> RenewalOutcome:
+    """Smaller only where both amounts are known in one currency."""
+    if value is None or amount is None or value.currency != amount.currency:
+        return RenewalOutcome.WON
+    smaller = amount.amount_minor < value.amount_minor
+    return RenewalOutcome.DOWNSIZED if smaller else RenewalOutcome.WON
+
+
+def snapshot(
+    terms: ContractTerms,
+    dates: RenewalDates,
+    signals: Sequence[Signal],
+    rules: ReadinessRules,
+    taken_at: datetime,
+    *,
+    outcome: RenewalOutcome | None = None,
+) -> ReadinessSnapshot:
+    """One view of a renewal for everybody; its id follows from what is said, not from when."""
+    ordered = sorted(signals, key=lambda one: one.name)
+    decided = readiness(Renewal.model_construct(signals=ordered, outcome=outcome))
+    taken = ReadinessSnapshot(
+        snapshot_id="",
+        contract_id=terms.contract_id,
+        connection=terms.connection,
+        account_id=terms.account_id,
+        taken_at=taken_at,
+        dates=dates,
+        state=ReadinessState(decided.value),
+        forecast=ForecastCategory(decided.result["forecast"]),
+        blocking=decided.reasons,
+        signals=ordered,
+        outcome=outcome,
+        version=" ".join(in_force(name, rules.versions) for name in DEFINITIONS),
+    )
+    return taken.model_copy(update={"snapshot_id": snapshot_id(taken)})
+
+
+def snapshot_id(taken: ReadinessSnapshot) -> str:
+    """Equal views have one id, whenever their sources were read."""
+    untimed = {"snapshot_id": True, "taken_at": True, "signals": {"__all__": {"as_of"}}}
+    content = taken.model_dump(mode="json", exclude=untimed)
+    return f"rs-{digest(content)[:SNAPSHOT_CHARACTERS]}"
+
+
+def readiness_update(taken: ReadinessSnapshot, opportunity_id: str) -> ReadinessUpdate:
+    """What customer success and the CRM are shown of a snapshot."""
+    return ReadinessUpdate(
+        account_id=taken.account_id,
+        opportunity_id=opportunity_id,
+        contract_id=taken.contract_id,
+        snapshot_id=taken.snapshot_id,
+        renews_on=taken.dates.renews_on,
+        state=taken.state,
+        forecast=taken.forecast,
+        blocking=taken.blocking,
+    )
