@@ -53,8 +53,10 @@ def billing_signal(
     elif status is not FinancialStatus.GOOD or level is RiskLevel.WATCH:
         state = SignalState.AMBER
         reasons = reasons or [f"payments are {status.value.replace('_', ' ')}"]
-    shown = {"status", "level", "score", "overdue", "disputed", "oldest_days"}
-    facts = assessment.model_dump(mode="json", include=shown)
+    # Without ages: equal facts have to give equal snapshots, whatever the day.
+    facts = assessment.model_dump(
+        mode="json", include={"status", "level", "score", "overdue", "disputed"}
+    )
     return _signal(BILLING, source, rules, state, as_of, reasons, facts)
 
 

@@ -1,4 +1,4 @@
-"""A renewal over time: its window, its next look, its outcome, and the snapshot of it (R76, R78)."""
+"""A renewal over time: its window, next look, outcome, and the snapshot of it (R76, R78)."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from canonical.definitions import in_force
 from canonical.ids import digest
 from canonical.money import Money
-from canonical.portfolio import ReadinessUpdate
 from canonical.renewal import (
     ContractTerms,
     ForecastCategory,
@@ -58,24 +57,26 @@ def outcome_of(
     *,
     renews_on: date | None = None,
 ) -> RenewalOutcome | None:
-    """How a renewal ended; None while it has not.
+    """How a renewal ended; None while it has not, and while the CRM is not known.
 
     `renews_on` is the date that the renewal was about, where the contract may by now state the next
-    one: a contract that runs beyond it has renewed. A deal that is won decides before anything else,
-    since the contract that it replaces is often cancelled.
+    one: a contract that runs beyond it has renewed. A deal that is won decides before anything
+    else, since the contract that it replaces is often cancelled.
     """
+    if opportunity is None:
+        return None
     dates = renewal_dates(terms, 0)
     stated = dates.renews_on if dates else None
     about = renews_on or stated
-    deal = opportunity
-    if deal is not None and deal.opportunity_id and deal.is_closed and deal.is_won:
-        return _won(terms.value, deal.amount)
+    closed = bool(opportunity.opportunity_id) and opportunity.is_closed
+    if closed and opportunity.is_won:
+        return _won(terms.value, opportunity.amount)
+    past = about is not None and today > about
     if not terms.active:
-        past = about is not None and today > about
         return RenewalOutcome.LAPSED if past else RenewalOutcome.CANCELLED
-    if deal is not None and deal.opportunity_id and deal.is_closed:
+    if closed:
         return RenewalOutcome.LOST
-    if about is None or today <= about:
+    if about is None or not past:
         return None
     goes_on = terms.auto_renews or (stated is not None and stated > about)
     return RenewalOutcome.WON if goes_on else RenewalOutcome.LAPSED
@@ -96,6 +97,7 @@ def snapshot(
     rules: ReadinessRules,
     taken_at: datetime,
     *,
+    opportunity_id: str = "",
     outcome: RenewalOutcome | None = None,
 ) -> ReadinessSnapshot:
     """One view of a renewal for everybody; its id follows from what is said, not from when."""
@@ -106,6 +108,7 @@ def snapshot(
         contract_id=terms.contract_id,
         connection=terms.connection,
         account_id=terms.account_id,
+        opportunity_id=opportunity_id or terms.opportunity_id,
         taken_at=taken_at,
         dates=dates,
         state=ReadinessState(decided.value),
@@ -120,20 +123,7 @@ def snapshot(
 
 def snapshot_id(taken: ReadinessSnapshot) -> str:
     """Equal views have one id, whenever their sources were read."""
-    untimed = {"snapshot_id": True, "taken_at": True, "signals": {"__all__": {"as_of"}}}
-    content = taken.model_dump(mode="json", exclude=untimed)
+    content = taken.model_dump(mode="json", exclude={"snapshot_id", "taken_at"})
+    for signal in content["signals"]:
+        del signal["as_of"]
     return f"rs-{digest(content)[:SNAPSHOT_CHARACTERS]}"
-
-
-def readiness_update(taken: ReadinessSnapshot, opportunity_id: str) -> ReadinessUpdate:
-    """What customer success and the CRM are shown of a snapshot."""
-    return ReadinessUpdate(
-        account_id=taken.account_id,
-        opportunity_id=opportunity_id,
-        contract_id=taken.contract_id,
-        snapshot_id=taken.snapshot_id,
-        renews_on=taken.dates.renews_on,
-        state=taken.state,
-        forecast=taken.forecast,
-        blocking=taken.blocking,
-    )

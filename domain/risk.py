@@ -11,7 +11,6 @@ from typing import NamedTuple
 from canonical.definitions import in_force
 from canonical.facts import InvoiceFacts, InvoiceStatus
 from canonical.money import Money
-from canonical.portfolio import RiskUpdate
 from canonical.risk import (
     AccountInvoices,
     CollectionStatus,
@@ -105,13 +104,6 @@ def assess(
         late_accounts=sorted({one.known.account_id for one in late}),
         changes_on=_changes_on(weighed, rules, today),
         version=" ".join(in_force(name, rules.versions) for name in DEFINITIONS),
-    )
-
-
-def risk_update(assessment: RiskAssessment) -> RiskUpdate:
-    """What other systems are shown of an assessment."""
-    return RiskUpdate.model_validate(
-        {name: getattr(assessment, name) for name in RiskUpdate.model_fields}
     )
 
 

@@ -7,9 +7,9 @@ from canonical.orders import Fact
 from canonical.risk import CollectionStatus, FinancialStatus, RiskRules
 from domain.definitions.definition import Decision, Definition, Example
 from domain.definitions.invoice_collection_status import collection_status
-from domain.definitions.invoice_delinquent import InvoiceOnDay, is_delinquent
+from domain.definitions.invoice_delinquent import InvoiceOnDay, is_delinquent, is_owed
 from domain.definitions.samples import AFTER_GRACE, RULES, WITHIN_GRACE, invoice
-from domain.receivables import days_overdue, is_open, is_tolerated
+from domain.receivables import days_overdue
 
 
 class Receivables(Fact):
@@ -42,8 +42,7 @@ def _of_one(invoice: InvoiceFacts, given: Receivables) -> tuple[FinancialStatus,
         return FinancialStatus.DELINQUENT, told
     if status.value is CollectionStatus.DISPUTED:
         return FinancialStatus.IN_DISPUTE, told
-    late = is_open(invoice) and days_overdue(invoice, given.today) > 0
-    if late and not is_tolerated(invoice, given.rules):
+    if is_owed(invoice, given.rules) and days_overdue(invoice, given.today) > 0:
         return FinancialStatus.PAST_DUE, told
     return FinancialStatus.GOOD, ""
 

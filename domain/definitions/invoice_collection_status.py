@@ -5,7 +5,7 @@ from datetime import date
 from canonical.facts import InvoiceFacts, InvoiceStatus
 from canonical.risk import CollectionStatus
 from domain.definitions.definition import Decision, Definition, Example
-from domain.definitions.invoice_delinquent import InvoiceOnDay
+from domain.definitions.invoice_delinquent import InvoiceOnDay, is_owed
 from domain.definitions.samples import (
     AFTER_GRACE,
     DUE,
@@ -30,6 +30,9 @@ def collection_status(given: InvoiceOnDay) -> Decision:
         return Decision(CollectionStatus.NOT_DUE, ["a draft"])
     if not is_open(invoice):
         return Decision(CollectionStatus.PAID, ["nothing is left to pay"])
+    if not is_owed(invoice, given.rules):
+        left = f"the {invoice.remaining} that is left is within the tolerance"
+        return Decision(CollectionStatus.PAID, [left])
     if invoice.disputed:
         return Decision(CollectionStatus.DISPUTED, [f"{invoice.remaining} is disputed"])
     if invoice.status is InvoiceStatus.UNCOLLECTIBLE:
@@ -89,6 +92,8 @@ INVOICE_COLLECTION_STATUS = Definition(
             "nothing is left to pay"),
         _on(LATE, "partly paid, the rest credited", invoice(paid="2000", credited="10000"),
             CollectionStatus.PAID, "nothing is left to pay"),
+        _on(LATE, "a bank charge is missing", invoice(paid="11997"), CollectionStatus.PAID,
+            "the 3.00 USD that is left is within the tolerance"),
         _on(LATE, "withdrawn", invoice(status=InvoiceStatus.VOID), CollectionStatus.VOID,
             "withdrawn"),
         _on(DUE, "written off", invoice(status=InvoiceStatus.UNCOLLECTIBLE),
@@ -103,5 +108,6 @@ INVOICE_COLLECTION_STATUS = Definition(
         "payment.grace_days_by_terms",
         "payment.late_days",
         "payment.serious_days",
+        "payment.tolerance",
     ),
 )  # fmt: skip

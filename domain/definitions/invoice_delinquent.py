@@ -137,3 +137,9 @@ def is_delinquent(invoice: InvoiceFacts, rules: RiskRules, today: date) -> bool:
     version = rules.versions.get(NAME, max(_VERSIONS))
     given = InvoiceOnDay.model_construct(invoice=invoice, today=today, rules=rules)
     return _VERSIONS[version].decide(given).value is Delinquency.DELINQUENT
+
+
+def is_owed(invoice: InvoiceFacts, rules: RiskRules) -> bool:
+    """Whether something is left to pay that counts by the version in force."""
+    tolerant = rules.versions.get(NAME, max(_VERSIONS)) >= INVOICE_DELINQUENT_2.version
+    return is_open(invoice) and not (tolerant and is_tolerated(invoice, rules))
