@@ -65,6 +65,10 @@ COMMANDS = {
     "inbox": ("inbox", "Show what came in, how intake stands, and replay it."),
     "exceptions": ("exceptions", "List, show and decide what waits for a person."),
     "events": ("events", "Read the canonical events, see where they went, and replay them."),
+    "definitions": (
+        "definitions",
+        "Show what words mean here, why an account is what it is, and what a change would move.",
+    ),
     "audit": ("audit", "Verify and export the hash-chained audit."),
 }
 

@@ -1,0 +1,61 @@
+"""What is on record of accounts: the newest read of each record that names one."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from canonical.subjects import AccountRecords, KnownRecord
+from ledger.database import Database
+from ledger.models.intake import subjects
+
+# More than this of one account is cut, and said to be.
+RECORDS_MAX = 5000
+ACCOUNTS_PER_PAGE = 200
+
+
+async def accounts(db: Database, after: str = "", limit: int = ACCOUNTS_PER_PAGE) -> list[str]:
+    """The accounts that records name, by id; the next page begins after the last of this one."""
+    wanted = (
+        select(subjects.c.account_id)
+        .where(subjects.c.account_id > after)
+        .distinct()
+        .order_by(subjects.c.account_id)
+        .limit(limit)
+    )
+    return list(await db.read(lambda s: s.connection().execute(wanted).scalars().all()))
+
+
+async def facts_of(db: Database, account_id: str) -> AccountRecords:
+    """Every record of one account; none for an account that nothing was heard of."""
+    (found,) = await facts_of_all(db, [account_id])
+    return found
+
+
+async def facts_of_all(db: Database, account_ids: Sequence[str]) -> list[AccountRecords]:
+    """The records of each of these accounts, in the same order."""
+    wanted = (
+        select(subjects)
+        .where(subjects.c.account_id.in_(account_ids))
+        .order_by(
+            subjects.c.account_id, subjects.c.connection, subjects.c.kind, subjects.c.subject_id
+        )
+        .limit(RECORDS_MAX * len(account_ids))
+    )
+    rows = await db.read(lambda s: s.connection().execute(wanted).all())
+    found: dict[str, list[KnownRecord]] = {account: [] for account in account_ids}
+    for row in rows:
+        found[row.account_id].append(
+            KnownRecord.model_validate(
+                {
+                    "connection": row.connection,
+                    "facts": row.facts,
+                    "recorded_at": row.recorded_at,
+                }
+            )
+        )
+    return [
+        AccountRecords(
+            account_id=account, records=records[:RECORDS_MAX], cut=len(records) > RECORDS_MAX
+        )
+        for account, records in found.items()
+    ]

@@ -1,0 +1,259 @@
+"""`tieline definitions`: what words mean here, what follows for an account, what a change moves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+
+from canonical.definitions import VERSIONS
+from canonical.errors import NotFound
+from canonical.subjects import AccountRecords
+from domain.definitions.definition import Definition
+from domain.definitions.registry import definition
+from domain.explaining import UNFED, Explained, Moved, compare, explain
+from governance.catalogue import load_catalogue
+from governance.definitions import Definitions
+from ledger.database import Database
+from ledger.views.subjects import ACCOUNTS_PER_PAGE, accounts, facts_of, facts_of_all
+from tieline.cli.moments import moment
+from tieline.cli.output import Context, context_of, out, print_table, show
+from tieline.settings import Settings
+
+definitions_app = typer.Typer(
+    help="Show what words mean here, why an account is what it is, and what a change would move.",
+    no_args_is_help=True,
+)
+T = TypeVar("T")
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The definition's name.")]
+OnOption = Annotated[str, typer.Option("--on", help="As of this day (default: today, UTC).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(definitions_app, name="definitions")
+
+
+@definitions_app.command("list", epilog="Example: tieline definitions list")
+def list_definitions(context: typer.Context) -> None:
+    """List every definition: the version in force, the others there are, and who owns it."""
+    shared = context_of(context)
+    chosen = _in_force(shared)
+    found = [_line(name, chosen) for name in VERSIONS]
+    show(shared, found, lambda: _render_list(found))
+
+
+@definitions_app.command(
+    "show",
+    epilog="Examples:\n\ntieline definitions show invoice_delinquent\n\n"
+    "tieline definitions show invoice_delinquent --version 1",
+)
+def show_definition(
+    context: typer.Context,
+    name: NameArgument,
+    version: Annotated[
+        int | None, typer.Option("--version", min=1, help="This version (default: in force).")
+    ] = None,
+) -> None:
+    """Show one definition: its meaning, what it can say, its parameters and its examples."""
+    shared = context_of(context)
+    chosen = _in_force(shared)
+    wanted = definition(name, version or chosen.versions.get(name))
+    shown = _line(name, chosen) | _detail(wanted, chosen)
+    show(shared, shown, lambda: _render_detail(shown))
+
+
+@definitions_app.command(
+    "explain",
+    epilog="Examples:\n\ntieline definitions explain --account 0010Y00000Globex\n\n"
+    "tieline --json definitions explain --account 0010Y00000Globex "
+    "--definition invoice_delinquent --on 2026-08-21",
+)
+def explain_account(
+    context: typer.Context,
+    account: Annotated[str, typer.Option(help="The account's id in the CRM.")],
+    name: Annotated[str, typer.Option("--definition", help="Only this definition.")] = "",
+    on: OnOption = "",
+) -> None:
+    """Show what the definitions in force say of an account, and which inputs led to it.
+
+    By the newest read of each record in the ledger; no system is asked.
+    """
+    shared = context_of(context)
+    names = [definition(name).name] if name else list(VERSIONS)
+    chosen, day = _in_force(shared), _day(on)
+    records = _asked(shared.settings(), lambda db: facts_of(db, account))
+    if not records.records:
+        raise NotFound(f"nothing is on record of account {account}", about=account)
+    found = explain(records, chosen, day, names=names)
+    silent = {one: UNFED[one] for one in names if one in UNFED}
+    body = {"account": account, "on": day, "said": found, "not_on_record": silent}
+    show(shared, body, lambda: _render_explained(records, found, silent))
+
+
+@definitions_app.command("diff", epilog="Example: tieline definitions diff invoice_delinquent 1 2")
+def compare_versions(
+    context: typer.Context,
+    name: NameArgument,
+    before: Annotated[int, typer.Argument(metavar="V1", help="One version.")],
+    after: Annotated[int, typer.Argument(metavar="V2", help="Another version.")],
+    on: OnOption = "",
+) -> None:
+    """Show which accounts of the ledger would move if another version were in force."""
+    shared = context_of(context)
+    versions = (definition(name, before).version, definition(name, after).version)
+    chosen, day = _in_force(shared), _day(on)
+
+    async def ask(db: Database) -> tuple[int, list[Moved]]:
+        return await _moves(db, name, versions, chosen, day)
+
+    looked_at, moved = _asked(shared.settings(), ask)
+    body = {"definition": name, "from": before, "to": after, "on": day}
+    body |= {"accounts": looked_at, "moved": moved}
+    show(shared, body, lambda: _render_moves(looked_at, moved))
+
+
+async def _moves(
+    db: Database, name: str, versions: tuple[int, int], chosen: Definitions, day: date
+) -> tuple[int, list[Moved]]:
+    """How many accounts were looked at, page by page, and what would move."""
+    looked_at, moved, last = 0, list[Moved](), ""
+    # Also where the ledger is empty, a definition that cannot be compared is said to be one.
+    compare(name, versions, AccountRecords(account_id="", records=[]), chosen, day)
+    while page := await accounts(db, last, ACCOUNTS_PER_PAGE):
+        for records in await facts_of_all(db, page):
+            moved += compare(name, versions, records, chosen, day)
+        looked_at, last = looked_at + len(page), page[-1]
+    return looked_at, moved
+
+
+def _in_force(shared: Context) -> Definitions:
+    return load_catalogue(shared.settings().catalogue).definitions
+
+
+def _day(on: str) -> date:
+    found = moment("--on", on)
+    return (found or datetime.now(UTC)).date()
+
+
+def _asked(settings: Settings, ask: Callable[[Database], Awaitable[T]]) -> T:
+    async def run() -> T:
+        database = Database.open(settings.ledger_url)
+        try:
+            return await ask(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def _line(name: str, chosen: Definitions) -> dict[str, Any]:
+    rule = chosen.definitions[name]
+    meaning = definition(name, rule.version).meaning
+    versions = {"version": rule.version, "versions": list(VERSIONS[name])}
+    return {"name": name, **versions, "owner": rule.owner, "meaning": meaning}
+
+
+def _detail(wanted: Definition[Any], chosen: Definitions) -> dict[str, Any]:
+    settings = chosen.model_dump(mode="json")
+    examples = [wanted.evaluate(one.inputs) for one in wanted.examples]
+    return {
+        "version": wanted.version,
+        "in_force": chosen.versions[wanted.name] == wanted.version,
+        "meaning": wanted.meaning,
+        "requirements": [f"R{number}" for number in wanted.requirements],
+        "outcomes": [outcome.value for outcome in wanted.outcomes],
+        "parameters": {key: _value(settings, key) for key in wanted.parameters},
+        "examples": [
+            {"name": one.name, "value": said.value, "reasons": said.reasons, "inputs": said.inputs}
+            for one, said in zip(wanted.examples, examples, strict=True)
+        ],
+    }
+
+
+def _value(settings: Any, key: str) -> Any:
+    for part in key.split("."):
+        settings = settings[part]
+    return settings
+
+
+def _render_list(found: list[dict[str, Any]]) -> None:
+    print_table(
+        ["definition", ">in force", "versions", "owner", "meaning"],
+        [
+            (one["name"], one["version"], _listed(one["versions"]), one["owner"], one["meaning"])
+            for one in found
+        ],
+    )
+
+
+def _render_detail(shown: dict[str, Any]) -> None:
+    state = "in force" if shown["in_force"] else "not in force"
+    out.print(f"{shown['name']}@{shown['version']}, {state}, {shown['owner']}")
+    out.print(shown["meaning"])
+    out.print(f"says: {_listed(shown['outcomes'])}")
+    for key, value in shown["parameters"].items():
+        out.print(f"{key}: {_plain(value)}")
+    print_table(
+        ["example", "outcome", "because"],
+        [(one["name"], one["value"], "; ".join(one["reasons"])) for one in shown["examples"]],
+    )
+
+
+def _render_explained(
+    records: AccountRecords, found: list[Explained], silent: dict[str, str]
+) -> None:
+    print_table(
+        ["definition", "about", "outcome", "because"],
+        [
+            (one.verdict.definition, one.subject, one.verdict.value, "; ".join(one.verdict.reasons))
+            for one in found
+        ],
+        empty="None of the records feeds a definition.",
+    )
+    print_table(
+        ["record", "version", "read"],
+        [
+            (
+                f"{one.connection}/{one.facts.kind}/{one.facts.id}",
+                one.facts.version,
+                f"{one.recorded_at:%Y-%m-%d %H:%M:%S}Z",
+            )
+            for one in records.records
+        ],
+        title="Inputs",
+    )
+    if records.cut:
+        out.print("There are more records than these.")
+    for name, why in silent.items():
+        out.print(f"{name}: {why}")
+
+
+def _render_moves(looked_at: int, moved: list[Moved]) -> None:
+    print_table(
+        ["account", "definition", "about", "from", "to", "because"],
+        [
+            (
+                one.account_id,
+                one.after.definition,
+                one.subject,
+                one.before.value,
+                one.after.value,
+                "; ".join(one.after.reasons),
+            )
+            for one in moved
+        ],
+        empty="Nothing would move.",
+    )
+    affected = len({one.account_id for one in moved})
+    out.print(f"{affected} of {looked_at} accounts would move.")
+
+
+def _listed(values: list[Any]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
