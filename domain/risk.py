@@ -162,11 +162,11 @@ def _level_alone(
     return RiskLevel.WATCH if overdue or is_taken_back(invoice) else RiskLevel.NONE
 
 
-def _gravity(one: _Weighed) -> tuple[int, int, int, str, str]:
+def _gravity(one: _Weighed) -> tuple[int, int, date, str, str]:
     return (
         -LEVELS.index(one.level),
         -STAGES.index(one.risk.status),
-        -one.risk.days_overdue,
+        one.risk.due_on or date.max,
         one.risk.connection,
         one.risk.invoice_id,
     )

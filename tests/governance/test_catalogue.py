@@ -98,6 +98,30 @@ def test_comments_and_layout_do_not_change_the_version(tmp_path: Path) -> None:
     assert load_catalogue(folder).version == CATALOGUE.version
 
 
+def test_the_rules_of_risk_and_readiness_are_the_catalogues_in_minor_units() -> None:
+    """A person writes 500 yen and 5 dollars; both are what the rules go by (R116, R121)."""
+    definitions = CATALOGUE.definitions
+    risk, readiness = definitions.risk_rules(), definitions.readiness_rules()
+
+    assert (risk.grace_days, risk.late_days, risk.serious_days) == (5, 15, 45)
+    assert (risk.tolerance_minor["USD"], risk.tolerance_minor["JPY"]) == (500, 500)
+    assert risk.critical_over_minor["EUR"] == 10_000_000
+    assert readiness.windows_days == [90, 60, 30]
+    assert readiness.owners["billing"] == "finance-ops"
+    assert risk.versions == readiness.versions
+    assert risk.versions["invoice_delinquent"] == 2
+
+
+def test_another_version_of_a_definition_is_another_version_of_the_catalogue(
+    tmp_path: Path,
+) -> None:
+    """Whatever names the catalogue's version names the definitions with it (R121)."""
+    folder = edited(tmp_path, "definitions.toml", "version = 2", "version = 1")
+
+    assert load_catalogue(folder).version != CATALOGUE.version
+    assert load_catalogue(folder).definitions.versions["invoice_delinquent"] == 1
+
+
 MISTAKES = [
     ("products.toml", 'charge = "recurring"', 'charge = "weekly"',
      "products.toml: products.GTX-BASIC.charge is 'weekly'"),
@@ -174,6 +198,26 @@ MISTAKES = [
      "subscription_activated cannot be expected after itself"),
     ("expectations.toml", 'process = "quote-to-cash"', 'process = "order-to-cash"',
      "process names 'order-to-cash', which is not in processes.toml; add it there or correct it"),
+    ("definitions.toml", "version = 2", "version = 7",
+     "definitions.toml: definitions.invoice_delinquent.version is not one of 1, 2; correct it"),
+    ("definitions.toml", "[definitions.renewal_date]", "[definitions.end_date]",
+     "definitions.renewal_date is missing, but this release uses it; correct it"),
+    ("definitions.toml", "[payment]",
+     '[definitions.churn]\nversion = 1\nowner = "csm"\n\n[payment]',
+     "definitions.churn is no definition of this release"),
+    ("definitions.toml", 'owner = "steward"', 'owner = "nobody"',
+     "definitions.account_hierarchy.owner names 'nobody', which is not in roles of policies.toml"),
+    ("definitions.toml", 'usage = "csm"', 'usage = "nobody"',
+     "definitions.toml: renewal.owners names 'nobody', which is not in roles of policies.toml"),
+    ("definitions.toml", 'usage = "csm"\n', "", "renewal owners has to name an owner for each of"),
+    ("definitions.toml", "late_days = 15", "late_days = 10",
+     "payment the stages have to follow each other: grace (10) before late_days (10)"),
+    ("definitions.toml", "JPY = 500", "JPY = 0.5", "payment.tolerance 0.5 JPY has more than 0"),
+    ("definitions.toml", "[90, 60, 30]", "[30, 60, 90]", "windows_days has to fall, none twice"),
+    ("definitions.toml", "red_below_percent = 20", "red_below_percent = 60",
+     "usage red_below_percent is above amber_below_percent"),
+    ("definitions.toml", "support = 20", "service = 20", "weights has to weigh each of adoption"),
+    ("definitions.toml", "fair_from = 50", "fair_from = 80", "fair_from is above healthy_from"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,154 @@
+"""What words mean, from the command line: shown, explained for an account, and compared."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from canonical.facts import AnyFacts, CaseFacts, OnboardingFacts
+from governance.catalogue import SHIPPED
+from ledger.database import Database
+from ledger.inbox import Inbox
+from ledger.migrate import upgrade
+from ledger.records import Records
+from tests.cli.terminal import Said, awaited
+from tests.domain.portfolio import GLOBEX, invoice
+from tests.intake_source import MemorySource
+
+INITECH = "001Initech"
+READ_AT = datetime(2026, 8, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Office:
+    """Settings with a ledger behind them."""
+
+    config: Path
+    db: Database
+
+    async def run(self, *words: str, as_json: bool = False) -> Said:
+        """A command of the group."""
+        shared = ["--config", str(self.config), *(["--json"] if as_json else [])]
+        return await awaited(*shared, "definitions", *words)
+
+    async def hear(self, *facts: AnyFacts) -> None:
+        """Records as they were read."""
+        for one in facts:
+            await Inbox(self.db).store(MemorySource().change(one))
+            (hint,) = await Inbox(self.db).pending(10)
+            await Records(self.db).take(hint, one)
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    """A fresh ledger."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    upgrade(url)
+    config = tmp_path / "tieline.toml"
+    config.write_text(f'ledger_url = "{url}"\n')
+    db = Database.open(url)
+    yield Office(config, db)
+    await db.close()
+
+
+async def test_definitions_are_listed_with_version_owner_and_meaning(office: Office) -> None:
+    """Thirteen words, for people and for scripts."""
+    table = await office.run("list")
+    found = await office.run("list", as_json=True)
+
+    assert (table.code, table.err) == (0, "")
+    assert "invoice_delinquent" in table.out and "finance-ops" in table.out
+    assert len(found.json) == 13
+    first = found.json[0]
+    assert (first["name"], first["version"], first["versions"]) == ("invoice_delinquent", 2, [1, 2])
+
+
+async def test_a_definition_is_shown_in_the_version_in_force_or_the_one_asked_for(
+    office: Office, tmp_path: Path
+) -> None:
+    """Meaning, outcomes, parameters and examples; the folder's own choice counts."""
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    shipped = (SHIPPED / "definitions.toml").read_text()
+    (folder / "definitions.toml").write_text(shipped.replace("version = 2", "version = 1", 1))
+
+    newest = await office.run("show", "invoice_delinquent")
+    oldest = await office.run("show", "invoice_delinquent", "--version", "1", as_json=True)
+    with office.config.open("a") as config:
+        config.write(f'catalogue = "{folder}"\n')
+    chosen = await office.run("show", "invoice_delinquent")
+    absent = await office.run("show", "invoice_delinquent", "--version", "7")
+    unknown = await office.run("show", "churn")
+
+    assert newest.out.startswith("invoice_delinquent@2, in force, finance-ops")
+    assert "payment.grace_days: 5" in newest.out and "a bank charge is missing" in newest.out
+    assert (oldest.json["in_force"], oldest.json["outcomes"]) == (
+        False,
+        ["delinquent", "not_delinquent"],
+    )
+    assert oldest.json["examples"][0]["inputs"]["invoice"]["number"] == "INV-7"
+    assert chosen.out.startswith("invoice_delinquent@1, in force")
+    assert absent.refusal == "NotFound: invoice_delinquent has no version 7; it has 1, 2"
+    assert unknown.refusal.startswith("NotFound: there is no definition 'churn'; there are ")
+
+
+async def test_an_account_is_explained_by_what_is_on_record(office: Office) -> None:
+    """An unpaid invoice, an urgent case and an open onboarding, and what nobody has on record."""
+    common = {"version": "v1", "changed_at": READ_AT, "account_id": GLOBEX}
+    case = CaseFacts.model_validate(
+        common | {"id": "35436", "status": "open", "severity": "urgent"}
+    )
+    onboarding = OnboardingFacts.model_validate(common | {"id": "1P02", "status": "In Progress"})
+    await office.hear(invoice().model_copy(update={"account_id": GLOBEX}), case, onboarding)
+
+    early = await office.run(
+        "explain", "--account", GLOBEX, "--definition", "account_financial_status",
+        "--on", "2026-08-16", as_json=True,
+    )  # fmt: skip
+    late = await office.run("explain", "--account", GLOBEX, "--on", "2026-08-30", as_json=True)
+    table = await office.run("explain", "--account", GLOBEX, "--on", "2026-08-30")
+    nobody = await office.run("explain", "--account", "001Nobody")
+
+    ((only,), said) = early.json["said"], {
+        one["verdict"]["definition"]: one["verdict"] for one in late.json["said"]
+    }  # fmt: skip
+    assert only["verdict"]["value"] == "past_due"
+    assert said["account_financial_status@1"]["value"] == "delinquent"
+    assert said["account_financial_status@1"]["inputs"]["invoices"][0]["number"] == "INV-1"
+    assert said["invoice_delinquent@2"]["value"] == "delinquent"
+    assert said["implementation_complete@1"]["value"] == "open"
+    health = said["customer_health@1"]
+    assert (health["value"], health["result"]) == ("poor", {"score": 11, "confidence_percent": 65})
+    assert "adoption is unknown" in health["reasons"]
+    assert "renewal_date" in late.json["not_on_record"]
+    for shown in ("billing/invoice/INV-1", "late", "billing/case/35436", "account_hierarchy: the"):
+        assert shown in table.out, shown
+    assert nobody.refusal == "NotFound: nothing is on record of account 001Nobody"
+
+
+async def test_a_changed_definition_shows_whom_it_would_move(office: Office) -> None:
+    """Globex owes a bank charge of 3.00 USD, Initech owes everything."""
+    charge = invoice(1, paid="11997").model_copy(update={"account_id": GLOBEX})
+    await office.hear(charge, invoice(2).model_copy(update={"account_id": INITECH}))
+
+    table = await office.run("diff", "invoice_delinquent", "1", "2", "--on", "2026-08-30")
+    found = await office.run(
+        "diff", "invoice_delinquent", "1", "2", "--on", "2026-08-30", as_json=True
+    )
+    same = await office.run("diff", "active_customer", "1", "1")
+    unfed = await office.run("diff", "renewal_date", "1", "1")
+
+    assert "1 of 2 accounts would move." in table.out
+    assert found.json["accounts"] == 2
+    assert {one["account_id"] for one in found.json["moved"]} == {GLOBEX}
+    moved = {
+        one["after"]["definition"]: (one["before"]["value"], one["after"]["value"])
+        for one in found.json["moved"]
+    }
+    assert moved["invoice_delinquent@2"] == ("delinquent", "not_delinquent")
+    assert moved["account_financial_status@1"] == ("delinquent", "good")
+    assert same.out == "Nothing would move.\n0 of 2 accounts would move.\n"
+    assert unfed.code == 2
+    assert unfed.refusal.startswith("Misconfigured: renewal_date cannot be compared by what is on")
