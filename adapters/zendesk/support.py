@@ -8,11 +8,13 @@ external id, but not to an undo, which would take it for nothing to reverse.
 """
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any, Self
 
 from adapters.http import Answer, HttpClient, Page, paged
 from adapters.zendesk.auth import authentication
 from adapters.zendesk.errors import ZENDESK_ERRORS
+from adapters.zendesk.incidents import Incidents
 from adapters.zendesk.mapping import (
     Organization,
     from_zendesk_listing,
@@ -24,11 +26,14 @@ from adapters.zendesk.mapping import (
     to_zendesk_organization,
     to_zendesk_withdrawal,
 )
+from adapters.zendesk.risk import RISK_FIELD, shows_risk, to_zendesk_risk
 from canonical.connections import Connection
 from canonical.effects import ExternalRef, Stamp
 from canonical.errors import DuplicateRecord, Misconfigured, NotFound
 from canonical.plan import EntitlementSpec
+from canonical.portfolio import RiskUpdate
 from canonical.ports import RecordSummary
+from canonical.renewal import IncidentFacts
 
 ORGANIZATIONS = "/api/v2/organizations"
 PAGE_SIZE = 100
@@ -36,10 +41,11 @@ PAGES_MAX = 5000
 
 
 class ZendeskSupport:
-    """Organizations and their entitlements in one Zendesk account."""
+    """Organizations, their entitlements and risk in one Zendesk account, and their tickets."""
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
+        self._incidents = Incidents(client)
 
     @classmethod
     def from_connection(cls, connection: Connection) -> Self:
@@ -65,7 +71,7 @@ class ZendeskSupport:
         Raises Misconfigured when the account lacks our organization fields, which Zendesk ignores
         without a word.
         """
-        existing = await self._of_account(entitlement.account_id, stamp)
+        existing = await self._of_account(entitlement.account_id, stamp.correlation_id)
         if existing is not None and shows(existing, entitlement, stamp):
             return from_zendesk_organization(existing)
         body = to_zendesk_organization(entitlement, existing, stamp)
@@ -81,7 +87,7 @@ class ZendeskSupport:
         self, entitlement: EntitlementSpec, stamp: Stamp
     ) -> ExternalRef | None:
         """The organization, if it shows exactly this entitlement and stamp; read-after-write."""
-        organization = await self._of_account(entitlement.account_id, stamp)
+        organization = await self._of_account(entitlement.account_id, stamp.correlation_id)
         if organization is None or not shows(organization, entitlement, stamp):
             return None
         return from_zendesk_organization(organization)
@@ -93,6 +99,43 @@ class ZendeskSupport:
             return
         body = to_zendesk_withdrawal(organization, stamp)
         await self._write("PUT", f"{ORGANIZATIONS}/{ref.id}", body, stamp)
+
+    async def incidents(self, account_id: str, since: datetime) -> IncidentFacts:
+        """The account's tickets: open ones by priority, and what happened since; `Incidents` says
+        what is asked. None at all for an account without an organization."""
+        organization = await self._of_account(account_id)
+        if organization is None:
+            return IncidentFacts(account_id=account_id, as_of=self._client.clock())
+        return await self._incidents.facts(account_id, str(organization["id"]), since)
+
+    async def put_risk_flag(self, risk: RiskUpdate, stamp: Stamp) -> ExternalRef:
+        """Set field and tag of the account's organization, and nothing else of it.
+
+        Raises NotFound without an organization, Misconfigured when the account lacks the field.
+        """
+        existing = await self._of_account(risk.account_id, stamp.correlation_id)
+        if existing is None:
+            raise NotFound(
+                f"Zendesk has no organization with external id {risk.account_id}",
+                about=risk.account_id,
+            )
+        if shows_risk(existing, risk.level):
+            return from_zendesk_organization(existing)
+        body = to_zendesk_risk(existing, risk.level)
+        written = await self._write("PUT", f"{ORGANIZATIONS}/{existing['id']}", body, stamp)
+        if not shows_risk(written, risk.level):
+            raise Misconfigured(
+                f"Zendesk did not keep the organization field {RISK_FIELD}",
+                about="organization_fields",
+            )
+        return from_zendesk_organization(written)
+
+    async def find_risk_flag(self, risk: RiskUpdate, stamp: Stamp) -> ExternalRef | None:
+        """The organization, if field and tag show exactly this level; read-after-write."""
+        organization = await self._of_account(risk.account_id, stamp.correlation_id)
+        if organization is None or not shows_risk(organization, risk.level):
+            return None
+        return from_zendesk_organization(organization)
 
     async def records(self) -> AsyncIterator[RecordSummary]:
         """Every organization that carries our tag."""
@@ -110,13 +153,13 @@ class ZendeskSupport:
             if is_ours(organization):
                 yield from_zendesk_listing(organization)
 
-    async def _of_account(self, account_id: str, stamp: Stamp) -> Organization | None:
+    async def _of_account(self, account_id: str, correlation_id: str = "") -> Organization | None:
         answer = await self._client.request(
             "GET",
             f"{ORGANIZATIONS}/show_many",
             write=False,
             params={"external_ids": account_id},
-            correlation_id=stamp.correlation_id,
+            correlation_id=correlation_id,
         )
         found = _listed(answer)
         if len(found) > 1:

@@ -9,9 +9,9 @@ from simulators.kernel import json_response
 from simulators.zendesk.body import body_of, many_of
 from simulators.zendesk.errors import ZendeskRefusal, invalid
 from simulators.zendesk.exports import TicketExport
-from simulators.zendesk.pages import offset_page, table_page
+from simulators.zendesk.pages import cursor_page, offset_page, table_page
 from simulators.zendesk.routing import Endpoint
-from simulators.zendesk.search import search
+from simulators.zendesk.search import KINDS, search
 from simulators.zendesk.store import Account, Record, Table
 from simulators.zendesk.tickets import Tickets
 
@@ -49,7 +49,11 @@ class DeskApi:
         return answer
 
     async def ticket_show(self, request: Request) -> Response:
-        return json_response({"ticket": self.tickets.get(request.path_params["id"])})
+        shown: Record = {"ticket": self.tickets.get(request.path_params["id"])}
+        # What is asked for along with it comes beside it; other names are ignored.
+        if "metric_events" in request.query_params.get("include", "").split(","):
+            shown["metric_events"] = self.tickets.metrics.of(shown["ticket"]["id"])
+        return json_response(shown)
 
     async def tickets_show_many(self, request: Request) -> Response:
         held = self.account.tickets.records
@@ -106,6 +110,14 @@ class DeskApi:
             detail = "Invalid search: Requested response size was greater than Search limits"
             raise ZendeskRefusal(422, "invalid", detail)
         return json_response(offset_page(request, "results", found))
+
+    async def search_export(self, request: Request) -> Response:
+        kind = request.query_params.get("filter[type]", "")
+        if kind not in KINDS:
+            raise ZendeskRefusal(400, "InvalidValue", "filter[type] is required")
+        told = search(self.account, request.query_params.get("query", ""))
+        found = [record for record in told if record["result_type"] == kind]
+        return json_response(cursor_page(request, "results", found))
 
     async def search_count(self, request: Request) -> Response:
         found = search(self.account, request.query_params.get("query", ""))
@@ -172,6 +184,7 @@ class DeskApi:
             ("POST", "/slas/policies", "policy_create"),
             ("PUT", "/slas/policies/{id:int}", "policy_update"),
             ("GET", "/search/count", "search_count"),
+            ("GET", "/search/export", "search_export"),
             ("GET", "/search", "search_all"),
             ("GET", "/tickets/{id:int}/metrics", "ticket_metrics"),
             ("GET", "/incremental/tickets/cursor", "ticket_export"),

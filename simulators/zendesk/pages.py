@@ -10,6 +10,7 @@ from simulators.zendesk.errors import ZendeskRefusal
 from simulators.zendesk.store import Record, Table
 
 SIZE_MAX = 100
+EXPORT_SIZE_MAX = 1000
 OFFSET_ROWS_MAX = 10_000
 
 
@@ -30,6 +31,23 @@ def table_page(request: Request, noun: str, table: Table) -> dict[str, Any]:
         noun: [table.records[key] for key in keys],
         "meta": {"has_more": more, "after_cursor": cursor, "before_cursor": None},
         "links": {"next": str(following) if following else None, "prev": None},
+    }
+
+
+def cursor_page(request: Request, noun: str, records: list[Record]) -> dict[str, Any]:
+    """A page of found records by cursor; what is found later does not shift what was shown."""
+    query = request.query_params
+    size = min(_number(query.get("page[size]", "100"), "page[size]"), EXPORT_SIZE_MAX)
+    after = _decoded(query["page[after]"]) if query.get("page[after]") else 0
+    rest = sorted((r for r in records if r["id"] > after), key=lambda record: int(record["id"]))
+    shown, more = rest[:size], len(rest) > size
+    cursor = _encoded(shown[-1]["id"]) if shown else None
+    following = request.url.include_query_params(**{"page[after]": cursor}) if more else None
+    return {
+        noun: shown,
+        "meta": {"has_more": more, "after_cursor": cursor, "before_cursor": None},
+        "links": {"next": str(following) if following else None, "prev": None},
+        "facets": None,
     }
 
 

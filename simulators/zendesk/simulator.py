@@ -26,12 +26,15 @@ from simulators.zendesk.tickets import Tickets
 ACCOUNT_ID = 12_514_403
 PLAN_REQUESTS_PER_MINUTE = 700
 TIERS = ("basic", "standard", "premium")
+RISKS = ("watch", "high", "critical")
 ORGANIZATION_FIELDS: tuple[dict[str, Any], ...] = (
     {"key": "support_tier", "type": "dropdown", "title": "Support tier",
      "custom_field_options": [{"name": tier.capitalize(), "value": tier} for tier in TIERS]},
     {"key": "entitlement_end", "type": "date", "title": "Entitlement end"},
     {"key": "sf_account_id", "type": "text", "title": "Salesforce account"},
     {"key": "tieline_correlation", "type": "text", "title": "Tieline correlation"},
+    {"key": "payment_risk", "type": "dropdown", "title": "Payment risk", "custom_field_options": [
+        {"name": risk.capitalize(), "value": f"payment_risk_{risk}"} for risk in RISKS]},
 )  # fmt: skip
 
 
@@ -198,6 +201,13 @@ class ZendeskSimulator(Simulator):
             except ZendeskRefusal as refusal:
                 return refusal.response()
 
+        async def breach(request: Request) -> Response:
+            given = orjson.loads(await request.body())
+            try:
+                return json_response(self.tickets.breach(int(given.pop("id")), **given))
+            except ZendeskRefusal as refusal:
+                return refusal.response()
+
         async def forget(_: Request) -> Response:
             self.desk.export.forget()
             return json_response({"forgotten": True})
@@ -210,7 +220,7 @@ class ZendeskSimulator(Simulator):
             return json_response({"statuses": statuses})
 
         paths = {
-            "advance": advance, "expire-tokens": expire, "tickets": ticket,
+            "advance": advance, "expire-tokens": expire, "tickets": ticket, "breaches": breach,
             "forget-cursors": forget, "send-webhooks": send,
         }  # fmt: skip
         return [Route(f"/_sim/{name}", call, methods=["POST"]) for name, call in paths.items()]

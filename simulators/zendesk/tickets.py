@@ -8,6 +8,7 @@ from starlette.responses import Response
 from simulators.kernel import json_response
 from simulators.zendesk.errors import ZendeskRefusal, invalid
 from simulators.zendesk.hooks import ticket_event
+from simulators.zendesk.metric_events import METRICS, MetricEvents
 from simulators.zendesk.store import Account, Record
 
 KEY_SECONDS = 2 * 3600
@@ -36,6 +37,7 @@ class Tickets:
         self.solved: dict[int, str] = {}
         self.deleted: dict[int, Record] = {}
         self.events: list[Record] = []
+        self.metrics = MetricEvents()
         self._comment_id = 9_000_000_000
         self._job_id = 0
 
@@ -107,6 +109,17 @@ class Tickets:
         self.events.append(ticket_event(self._event_number(), "soft_deleted", gone, {}))
         self.account.search.changed("ticket", key, None)
 
+    def breach(
+        self, key: int, metric: str = "reply_time", time: str = "", deleted: bool = False
+    ) -> Record:
+        """A service-level target of a ticket is missed, at a given time or now."""
+        ticket = self.get(key)
+        if metric not in METRICS:
+            raise invalid("metric", f"Metric: {metric} is not valid")
+        self.touch(key)
+        at = time or self.account.timestamp()
+        return self.metrics.note(ticket["id"], metric, "breach", at, deleted=deleted)
+
     def touch(self, key: int) -> None:
         """Change what only Zendesk itself keeps of a ticket: exported again, `updated_at` as it
         was."""
@@ -128,7 +141,9 @@ class Tickets:
             self.solved.pop(record["id"], None)
         elif before.get("status") not in SOLVED:
             self.solved[record["id"]] = record["updated_at"]
+            self.metrics.solved(record["id"], record["updated_at"])
         if not before:
+            self.metrics.opened(record["id"], record["created_at"])
             self.events.append(ticket_event(self._event_number(), "created", record, {}))
             return
         for field in ("status", "priority", "type", "tags"):

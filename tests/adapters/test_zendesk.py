@@ -1,5 +1,8 @@
 """The Zendesk adapter over real HTTP, against the stand-in of Zendesk Support."""
 
+import re
+from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -16,7 +19,15 @@ from canonical.errors import (
 )
 from simulators.zendesk import ZendeskSimulator
 from tests.adapters.contracts.port import GLOBEX, HOOLI, TokenContract
-from tests.adapters.contracts.support import ENTITLEMENT_STAMP, GLOBEX_PREMIUM, SupportContract
+from tests.adapters.contracts.support import (
+    ENTITLEMENT_STAMP,
+    GLOBEX_LATE,
+    GLOBEX_PAID,
+    GLOBEX_PREMIUM,
+    QUARTER,
+    RISK_STAMP,
+    SupportContract,
+)
 
 EMAIL = "tieline@acme.example"
 
@@ -25,6 +36,8 @@ class TestZendeskSupport(TokenContract, SupportContract):
     """Zendesk keeps the support contract, by its OAuth client."""
 
     write_path = "/organizations/create_or_update"
+    risk_path = r"/organizations/\d+$"
+    risk_method = "PUT"
 
     @pytest.fixture
     def simulator(self) -> ZendeskSimulator:
@@ -46,6 +59,18 @@ class TestZendeskSupport(TokenContract, SupportContract):
 
     def adapter(self, connection: Connection) -> ZendeskSupport:
         return ZendeskSupport.from_connection(connection)
+
+    def case(self, simulator: ZendeskSimulator, **given: Any) -> str:
+        tags = ["escalated"] if given.get("escalated") else []
+        ticket = simulator.change_ticket(
+            organization=GLOBEX,
+            status="solved" if given.get("solved") else "open",
+            priority=given.get("severity"),
+            tags=["billing", *tags],
+        )
+        if given.get("breached"):
+            simulator.tickets.breach(ticket["id"])
+        return str(ticket["id"])
 
     def organization(self, simulator: ZendeskSimulator) -> dict[str, Any]:
         """The only organization in the account."""
@@ -73,6 +98,89 @@ class TestZendeskSupport(TokenContract, SupportContract):
         assert set(withdrawn["tags"]) == {"vip", "tieline"}
         assert withdrawn["domain_names"] == ["globex.example"]
         assert withdrawn["organization_fields"]["support_tier"] is None
+
+    async def test_a_flag_changes_its_field_and_tag_alone(
+        self, port: ZendeskSupport, simulator: ZendeskSimulator
+    ) -> None:
+        """Views and triggers may use either; both go when the customer has paid."""
+        await self.write(port)
+        before = self.organization(simulator)
+        simulator.account.organizations.put({**before, "tags": [*before["tags"], "vip"]})
+
+        await port.put_risk_flag(GLOBEX_LATE, RISK_STAMP)
+        late = self.organization(simulator)
+        await port.put_risk_flag(GLOBEX_PAID, RISK_STAMP)
+        paid = self.organization(simulator)
+
+        assert late["organization_fields"] == {
+            **before["organization_fields"], "payment_risk": "payment_risk_high",
+        }  # fmt: skip
+        assert set(late["tags"]) == {"vip", "tieline", "tier_premium", "payment_risk_high"}
+        assert paid["organization_fields"] == before["organization_fields"]
+        assert set(paid["tags"]) == {"vip", "tieline", "tier_premium"}
+
+    async def test_a_flag_that_stands_is_not_written_again(
+        self, port: ZendeskSupport, simulator: ZendeskSimulator
+    ) -> None:
+        """One read shows that there is nothing to do."""
+        await self.write(port)
+        await port.put_risk_flag(GLOBEX_LATE, RISK_STAMP)
+        simulator.log.clear()
+
+        await port.put_risk_flag(GLOBEX_LATE, RISK_STAMP)
+
+        assert [call["method"] for call in simulator.log] == ["GET"]
+
+    async def test_incidents_cost_a_bounded_number_of_calls(
+        self, port: ZendeskSupport, simulator: ZendeskSimulator
+    ) -> None:
+        """One for the organization, pages of a hundred, and the most urgent tickets' metrics."""
+        await self.write(port)
+        for _ in range(130):
+            self.case(simulator, severity="low", solved=True)
+        self.case(simulator, severity="urgent", breached=True)
+        simulator.log.clear()
+
+        told = await port.incidents(GLOBEX, datetime.now(UTC) - QUARTER)
+
+        assert (told.opened, told.breached) == (131, 1)
+        asked = Counter(re.sub(r"\d+", "N", call["path"]) for call in simulator.log)
+        assert asked == {
+            "/api/vN/organizations/show_many": 1,
+            "/api/vN/search/export": 3,
+            "/api/vN/tickets/N": 25,
+        }
+
+    async def test_metrics_are_not_asked_for_where_the_account_has_no_service_levels(
+        self, connection: Connection, simulator: ZendeskSimulator
+    ) -> None:
+        """`sla_tickets_max` 0 saves the calls."""
+        options = {**connection.options, "sla_tickets_max": "0"}
+        port = self.adapter(connection.model_copy(update={"options": options}))
+        await self.write(port)
+        self.case(simulator, severity="urgent", breached=True)
+
+        told = await port.incidents(GLOBEX, datetime.now(UTC) - QUARTER)
+
+        assert (told.opened, told.breached) == (1, 0)
+        await port.aclose()
+
+    async def test_a_breach_that_was_taken_back_is_none(
+        self, port: ZendeskSupport, simulator: ZendeskSimulator
+    ) -> None:
+        """Zendesk marks it as deleted, for example when the policy was changed."""
+        await self.write(port)
+        ticket = self.case(simulator, severity="high")
+        simulator.tickets.breach(int(ticket), deleted=True)
+
+        assert (await port.incidents(GLOBEX, datetime.now(UTC) - QUARTER)).breached == 0
+
+    async def test_a_wrong_number_of_tickets_is_misconfigured(self, connection: Connection) -> None:
+        """Found when the connection is built."""
+        options = {**connection.options, "sla_tickets_max": "many"}
+
+        with pytest.raises(Misconfigured):
+            self.adapter(connection.model_copy(update={"options": options}))
 
     async def test_an_entitlement_that_stands_is_not_written_again(
         self, port: ZendeskSupport, simulator: ZendeskSimulator
@@ -204,6 +312,19 @@ class TestZendeskWithoutOurFields:
 
         with pytest.raises(Misconfigured) as caught:
             await port.put_entitlement(GLOBEX_PREMIUM, ENTITLEMENT_STAMP)
+
+        assert caught.value.about == "organization_fields"
+        await port.aclose()
+
+    async def test_a_missing_risk_field_is_misconfigured(
+        self, connection: Connection, simulator: ZendeskSimulator
+    ) -> None:
+        """A flag that only stands as a tag is half a flag."""
+        port = ZendeskSupport.from_connection(connection)
+        simulator.directory.organizations.create({"external_id": GLOBEX, "name": "Globex"})
+
+        with pytest.raises(Misconfigured) as caught:
+            await port.put_risk_flag(GLOBEX_LATE, RISK_STAMP)
 
         assert caught.value.about == "organization_fields"
         await port.aclose()
