@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 from adapters.gainsight.errors import GAINSIGHT_ERRORS, failures
@@ -27,6 +28,10 @@ class GainsightApi:
         self._client = client
         self._picklists: dict[str, frozenset[str]] = {}
         self._picklists_until = 0.0
+
+    def clock(self) -> datetime:
+        """The time by the client's clock."""
+        return self._client.clock()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -90,15 +95,21 @@ class GainsightApi:
         self, select: list[str], where: Record, correlation_id: str = ""
     ) -> AsyncIterator[Record]:
         """Every call to action that meets a where-clause."""
+        return self.listed(CTA, select, where, correlation_id)
+
+    def listed(
+        self, path: str, select: list[str], where: Record, correlation_id: str = ""
+    ) -> AsyncIterator[Record]:
+        """Every row of a cockpit list, calls to action or tasks, that meets a where-clause."""
 
         async def fetch(cursor: str | None) -> Page[Record]:
             number = int(cursor or 1)
             found = await self.cockpit_page(
-                CTA, select, where, number=number, correlation_id=correlation_id
+                path, select, where, number=number, correlation_id=correlation_id
             )
             return Page(found, str(number + 1) if len(found) == CTA_ROWS_MAX else None)
 
-        return paged(fetch, pages_max=PAGES_MAX, what="calls to action")
+        return paged(fetch, pages_max=PAGES_MAX, what=path)
 
     async def cockpit_page(
         self, path: str, select: list[str], where: Record, *,

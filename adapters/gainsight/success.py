@@ -5,18 +5,17 @@ our key before they are created, and callers serialise writers by account.
 """
 
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from typing import Self
 
-from adapters.gainsight.api import CTA, OBJECTS, GainsightApi, rows_of
+from adapters.gainsight.api import CTA, GainsightApi
 from adapters.gainsight.auth import authentication
+from adapters.gainsight.companies import COMPANY, only
 from adapters.gainsight.errors import GAINSIGHT_ERRORS
 from adapters.gainsight.mapping import (
-    ACCOUNT_FIELD,
     COMPANY_FIELDS,
     CTA_FIELDS,
     REFERENCE_FIELD,
     OnboardingStyle,
-    Record,
     from_gainsight_company,
     from_gainsight_cta,
     from_gainsight_record,
@@ -28,30 +27,29 @@ from adapters.gainsight.mapping import (
     to_gainsight_person,
     where,
 )
+from adapters.gainsight.portfolio import GainsightPortfolio, made
 from adapters.gainsight.unordered import every_row
 from adapters.http import HttpClient
 from canonical.connections import Connection
 from canonical.effects import ExternalRef, Stamp
-from canonical.errors import DuplicateRecord, OutcomeUnknown
 from canonical.plan import OnboardingSpec
 from canonical.ports import RecordSummary
 
-COMPANY = "Company"
 PEOPLE = "/v1/peoplemgmt/v1.0/people"
 
 
-class GainsightSuccess:
-    """Companies and onboardings of one Gainsight tenant."""
+class GainsightSuccess(GainsightPortfolio):
+    """Companies, onboardings, risk and renewals of one Gainsight tenant."""
 
-    def __init__(self, api: GainsightApi, style: OnboardingStyle) -> None:
-        self._api = api
-        self._style = style
+    def __init__(self, api: GainsightApi, connection: Connection) -> None:
+        super().__init__(api, connection)
+        self._style = OnboardingStyle.from_connection(connection)
 
     @classmethod
     def from_connection(cls, connection: Connection) -> Self:
         """Build it from a connection; raises Misconfigured when a setting or secret is missing."""
         client = HttpClient(connection, authentication(connection), GAINSIGHT_ERRORS)
-        return cls(GainsightApi(client), OnboardingStyle.from_connection(connection))
+        return cls(GainsightApi(client), connection)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -74,9 +72,9 @@ class GainsightSuccess:
         company = to_gainsight_company(onboarding, stamp)
         company_id = known_id or (found.id if found else None)
         if company_id:
-            await self._put_company("PUT", {"Gsid": company_id, **company}, stamp)
+            await self._companies.put("PUT", {"Gsid": company_id, **company}, stamp)
         else:
-            made = await self._put_company("POST", company, stamp)
+            made = await self._companies.put("POST", company, stamp)
             # Another writer may have created it meanwhile: with two there is no telling which.
             await self.find_company(onboarding.account_id)
             company_id = made
@@ -87,9 +85,8 @@ class GainsightSuccess:
 
     async def find_company(self, account_id: str) -> ExternalRef | None:
         """The company that carries this account id; raises DuplicateRecord for several."""
-        same = where("name", **{ACCOUNT_FIELD: account_id})
-        found = await self._api.query(COMPANY, COMPANY_FIELDS, same, limit=2)
-        return _only(found, "companies", account_id)
+        found = await self._companies.find(account_id)
+        return from_gainsight_record(found) if found else None
 
     async def open_onboarding(
         self, onboarding: OnboardingSpec, company_id: str, stamp: Stamp
@@ -98,14 +95,15 @@ class GainsightSuccess:
         await self._api.require_names(self._style.names())
         record = to_gainsight_cta(onboarding, company_id, self._style, stamp)
         data = await self._write("POST", CTA, {"requests": [{"record": record}]}, stamp)
-        return ExternalRef(id=_made(data, record["referenceId"]))
+        return ExternalRef(id=made(data, record["referenceId"]))
 
     async def find_onboarding(self, company_id: str, stamp: Stamp) -> ExternalRef | None:
         """The company's open call to action that carries the effect's key."""
         same = where("fieldName", CompanyId=company_id, **{REFERENCE_FIELD: stamp.key})
         found = self._api.ctas(CTA_FIELDS, same, stamp.correlation_id)
         standing = [cta async for cta in found if not is_closed(cta)]
-        return _only(standing, "open calls to action", stamp.key)
+        one = only(standing, "open calls to action", stamp.key)
+        return from_gainsight_record(one) if one else None
 
     async def close_onboarding(self, ref: ExternalRef, stamp: Stamp) -> None:
         """Close the call to action as no longer needed, unless a CSM closed it already."""
@@ -125,41 +123,3 @@ class GainsightSuccess:
         for cta in await every_row(lambda: self._api.ctas(CTA_FIELDS, referenced), CTA):
             if not is_closed(cta):
                 yield from_gainsight_cta(cta)
-
-    async def _put_company(self, method: str, company: Record, stamp: Stamp) -> str:
-        params: dict[str, str | int] | None = {"keys": "Gsid"} if method == "PUT" else None
-        body = {"records": [company]}
-        data = await self._api.ask(
-            method,
-            f"{OBJECTS}/{COMPANY}",
-            body,
-            write=True,
-            params=params,
-            correlation_id=stamp.correlation_id,
-        )
-        written = rows_of(data)
-        if len(written) != 1 or not written[0].get("Gsid"):
-            raise OutcomeUnknown(f"Gainsight wrote {len(written)} companies instead of one")
-        return str(written[0]["Gsid"])
-
-    async def _write(self, method: str, path: str, body: Any, stamp: Stamp) -> Any:
-        return await self._api.ask(
-            method, path, body, write=True, correlation_id=stamp.correlation_id
-        )
-
-
-def _only(found: list[Record], what: str, key: str) -> ExternalRef | None:
-    if len(found) > 1:
-        raise DuplicateRecord(
-            f"several Gainsight {what} carry {key}",
-            about=key,
-            details={"ids": [str(record["Gsid"]) for record in found]},
-        )
-    return from_gainsight_record(found[0]) if found else None
-
-
-def _made(data: Any, reference: str) -> str:
-    for entry in (data or {}).get("success") or []:
-        if entry.get(reference):
-            return str(entry[reference])
-    raise OutcomeUnknown("Gainsight does not say which call to action it made")

@@ -11,14 +11,20 @@ COMPANY_TEXT = (
     "Name", "Industry", "Stage", "Status", "SFDCAccountId", "Summary", "CSM", "ParentCompany",
     "CurrencyIsoCode", "Tags", "Tieline_Key__gc", "Tieline_Correlation__gc", "SFDC_Account_Id__gc",
     "Support_Tier__gc", "Legal_Entity__gc",
+    "Risk_Level__gc", "Renewal_Priority__gc", "Overdue_Amount__gc", "Risk_Reasons__gc",
+    "Risk_Key__gc", "Renewal_Readiness__gc", "Renewal_Forecast__gc", "Renewal_Reasons__gc",
+    "Readiness_Snapshot__gc",
 )  # fmt: skip
-COMPANY_NUMBERS = ("ARR", "MRR", "Users", "Employees", "LifecycleInWeeks", "NPS")
+COMPANY_NUMBERS = (
+    "ARR", "MRR", "Users", "Employees", "LifecycleInWeeks", "NPS", "Risk_Score__gc",
+)  # fmt: skip
+COMPANY_DATES = ("RenewalDate", "OriginalContractDate", "Renewal_Date__gc")
 DATES = frozenset({
     "RenewalDate", "OriginalContractDate", "DueDate", "ClosedDate", "StartDate", "EndDate",
     "ActivityDate",
 })  # fmt: skip
-COMPANY = frozenset({*COMPANY_TEXT, *COMPANY_NUMBERS, "RenewalDate", "OriginalContractDate"})
-CTA_CUSTOM = frozenset({"External_Ref__gc", "Tieline_Correlation__gc"})
+COMPANY = frozenset({*COMPANY_TEXT, *COMPANY_NUMBERS, *COMPANY_DATES})
+CTA_CUSTOM = frozenset({"External_Ref__gc", "Risk_Ref__gc", "Tieline_Correlation__gc"})
 STAMPS = frozenset({"Gsid", "CreatedDate", "ModifiedDate"})
 
 

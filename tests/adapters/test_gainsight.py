@@ -1,11 +1,12 @@
 """The Gainsight adapter over real HTTP, against the stand-in of Gainsight CS."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
 
 from adapters.gainsight import GainsightSuccess
+from adapters.gainsight.risk import RISK_FIELDS
 from adapters.gainsight.window import MinuteWindow
 from canonical.connections import Connection, Role
 from canonical.errors import (
@@ -18,12 +19,18 @@ from canonical.errors import (
     Rejected,
     Unauthorized,
 )
-from simulators.gainsight import GainsightSimulator
+from simulators.gainsight import GainsightSimulator, fields
 from tests.adapters.contracts.port import GLOBEX, TokenContract
 from tests.adapters.contracts.success import (
+    CALL_STAMP,
     COMPANY_STAMP,
+    GLOBEX_LATE,
     GLOBEX_ONBOARDING,
+    GLOBEX_PAID,
+    GLOBEX_RENEWAL,
     ONBOARDING_STAMP,
+    READINESS_STAMP,
+    RISK_STAMP,
     SuccessContract,
 )
 
@@ -35,6 +42,8 @@ class TestGainsightSuccess(SuccessContract):
 
     write_path = "/v2/cockpit/cta$"
     write_method = "POST"
+    company_path = f"{COMPANY_PATH}$"
+    company_method = "PUT"
 
     @pytest.fixture
     def simulator(self) -> GainsightSimulator:
@@ -56,6 +65,130 @@ class TestGainsightSuccess(SuccessContract):
 
     def adapter(self, connection: Connection) -> GainsightSuccess:
         return GainsightSuccess.from_connection(connection)
+
+    def task(
+        self, simulator: GainsightSimulator, onboarding: str, name: str, due_on: date, done: bool
+    ) -> None:
+        status = "Completed" if done else "Open"
+        due = int(datetime.combine(due_on, time(), UTC).timestamp() * 1000)
+        simulator.change_task(CTAId=onboarding, Name=name, Status=status, DueDate=due)
+
+    def finish(self, simulator: GainsightSimulator, call: str) -> None:
+        simulator.cockpit.change(call, status="Closed Success")
+
+    async def test_what_a_risk_shows_is_for_people_to_read(
+        self, port: GainsightSuccess, simulator: GainsightSimulator
+    ) -> None:
+        """Money keeps its currency, and the call says what it is about and until when."""
+        company = await self.company(port)
+        await port.put_risk(GLOBEX_LATE, RISK_STAMP)
+        call = await port.open_risk_call(GLOBEX_LATE, CALL_STAMP)
+
+        held = simulator.state()["Company"][company.id]
+        assert (held["Risk_Score__gc"], held["Risk_Level__gc"]) == (70, "high")
+        assert held["Overdue_Amount__gc"] == "12,000.00 USD; 500,000 JPY"
+        assert held["Risk_Reasons__gc"] == "INV-1001 is 21 days overdue; INV-1002 is disputed"
+        opened = simulator.state()["call_to_action"][call.id]
+        assert (opened["Type"], opened["Reason"]) == ("Risk", "Payment Overdue")
+        assert opened["Name"] == "Late payments: 12,000.00 USD; 500,000 JPY"
+        assert "INV-1001" in opened["Comments"]
+        assert opened["DueDate"] > datetime.now(UTC).timestamp() * 1000
+
+    async def test_a_risk_that_is_over_is_emptied(
+        self, port: GainsightSuccess, simulator: GainsightSimulator
+    ) -> None:
+        """No field keeps the memory of it."""
+        company = await self.company(port)
+        await port.put_risk(GLOBEX_LATE, RISK_STAMP)
+        await port.put_risk(GLOBEX_PAID, RISK_STAMP)
+
+        held = simulator.state()["Company"][company.id]
+        assert {held[name] for name in RISK_FIELDS} == {None}
+
+    async def test_what_is_shown_already_is_not_written_again(
+        self, port: GainsightSuccess, simulator: GainsightSimulator
+    ) -> None:
+        """A hundred calls a minute are few, and a company that changes tells its readers."""
+        await self.company(port)
+        await port.put_risk(GLOBEX_LATE, RISK_STAMP)
+        await port.put_readiness(GLOBEX_RENEWAL, READINESS_STAMP)
+        await port.open_risk_call(GLOBEX_LATE, CALL_STAMP)
+        simulator.log.clear()
+
+        await port.put_risk(GLOBEX_LATE, RISK_STAMP)
+        await port.put_readiness(GLOBEX_RENEWAL, READINESS_STAMP)
+        await port.open_risk_call(GLOBEX_LATE, CALL_STAMP)
+
+        assert {call["path"].rpartition("/")[2] for call in simulator.log} == {"Company", "list"}
+        assert not [call for call in simulator.log if call["method"] == "PUT"]
+
+    async def test_a_risk_call_a_csm_closed_keeps_its_outcome(
+        self, port: GainsightSuccess, simulator: GainsightSimulator
+    ) -> None:
+        """Closing what is closed would overwrite how it ended."""
+        await self.company(port)
+        call = await port.open_risk_call(GLOBEX_LATE, CALL_STAMP)
+        simulator.cockpit.change(call.id, status="Closed No Action")
+
+        await port.close_risk_call(call, CALL_STAMP)
+
+        assert simulator.state()["call_to_action"][call.id]["Status"] == "Closed No Action"
+
+    async def test_a_risk_call_among_more_calls_than_a_page_holds_is_found(
+        self, port: GainsightSuccess, simulator: GainsightSimulator
+    ) -> None:
+        """The list's pages have no order: read once, they may not show it at all."""
+        await self.company(port)
+        call = await port.open_risk_call(GLOBEX_LATE, CALL_STAMP)
+        table = simulator.tenant.tables["call_to_action"]
+        closed = {"IsClosed": True, "Status": "Closed Success"}
+        for number in range(1_100):
+            table.put(table.records[call.id] | closed | {"Gsid": f"1S01OLD{number:06d}"})
+
+        assert await port.find_risk_call(GLOBEX, CALL_STAMP) == call
+        assert await port.open_risk_call(GLOBEX_LATE, CALL_STAMP) == call
+
+    async def test_two_open_risk_calls_need_a_person(
+        self, port: GainsightSuccess, simulator: GainsightSimulator
+    ) -> None:
+        """Which of them is right is not for a program to guess."""
+        await self.company(port)
+        call = await port.open_risk_call(GLOBEX_LATE, CALL_STAMP)
+        table = simulator.tenant.tables["call_to_action"]
+        table.put(table.records[call.id] | {"Gsid": "1S01TWIN"})
+
+        with pytest.raises(DuplicateRecord):
+            await port.open_risk_call(GLOBEX_LATE, CALL_STAMP)
+
+    async def test_reasons_are_cut_where_a_text_field_ends(self, port: GainsightSuccess) -> None:
+        """Cut in the same way each time, so that what was written is found."""
+        await self.company(port)
+        many = [f"INV-{number} is {number} days overdue" for number in range(100)]
+        risk = GLOBEX_LATE.model_copy(update={"reasons": many})
+
+        await port.put_risk(risk, RISK_STAMP)
+
+        assert await port.find_risk(risk, RISK_STAMP) is not None
+
+    async def test_a_missing_risk_field_is_misconfigured(
+        self, port: GainsightSuccess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A tenant whose set-up was forgotten says which field it lacks."""
+        await self.company(port)
+        known = fields.COMPANY - {"Risk_Level__gc"}
+        monkeypatch.setattr(fields, "COMPANY", known)
+
+        with pytest.raises(Misconfigured, match="Risk_Level__gc"):
+            await port.put_risk(GLOBEX_LATE, RISK_STAMP)
+
+    async def test_days_to_act_that_are_no_number_are_misconfigured(
+        self, connection: Connection
+    ) -> None:
+        """Found when the connection is built."""
+        options = {**connection.options, "risk_due_days": "soon"}
+
+        with pytest.raises(Misconfigured):
+            self.adapter(connection.model_copy(update={"options": options}))
 
     async def test_the_contact_is_put_with_the_company(
         self, port: GainsightSuccess, simulator: GainsightSimulator
