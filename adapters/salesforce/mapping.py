@@ -130,7 +130,7 @@ def from_salesforce_facts(record: Record, currency: str) -> OpportunityFacts:
         opportunity_id=_text(record, "Id"),
         legal_entity=_text(record, "Legal_Entity__c"),
         is_won=record.get("IsWon") is True,
-        amount=_told(record, currency),
+        amount=amount_of(record, currency),
     )
 
 
@@ -174,7 +174,8 @@ def currency_of(record: Record, currency: str) -> str:
     return code
 
 
-def _told(record: Record, currency: str) -> Money | None:
+def amount_of(record: Record, currency: str) -> Money | None:
+    """A deal's amount, rounded where it has too many decimals; None where none can be told."""
     if record.get("Amount") is None:
         return None
     try:

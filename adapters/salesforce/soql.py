@@ -42,6 +42,13 @@ def account_query(account_id: str) -> str:
     return f"SELECT {', '.join(fields)} FROM Account WHERE Id = {quoted(account_id)}"
 
 
+def children_query(parent_ids: Sequence[str]) -> str:
+    """The accounts directly below some accounts."""
+    ids = ", ".join(quoted(parent) for parent in parent_ids)
+    fields = ", ".join(ACCOUNT_FIELDS)
+    return f"SELECT {fields} FROM Account WHERE ParentId IN ({ids}) ORDER BY Id"
+
+
 def won_query(*, multi_currency: bool) -> str:
     """Every closed-won opportunity with its amount, oldest first."""
     currency = ", CurrencyIsoCode" if multi_currency else ""

@@ -96,6 +96,9 @@ def candidates(condition: Condition | None, start: ObjectType, store: Store) -> 
 
 def _comparison(condition: Comparison, start: ObjectType, store: Store) -> Test:
     read, field = getter(condition.path, start, store)
+    if field.type == "textarea":
+        message = f"field '{field.name}' can not be filtered in a query call"
+        raise SalesforceError(400, "INVALID_FIELD", message)
     operands = [_operand(literal, field) for literal in condition.literals]
     text = field.type == "string"
     raw, operator = operands[0], condition.operator

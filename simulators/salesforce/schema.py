@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-FieldType = Literal["id", "reference", "string", "double", "int", "boolean", "date", "datetime"]
+FieldType = Literal[
+    "id", "reference", "string", "textarea", "double", "int", "boolean", "date", "datetime"
+]
 
 WON_STAGE = "Closed Won"
 LOST_STAGE = "Closed Lost"
@@ -104,8 +106,12 @@ OPPORTUNITY = _object("Opportunity", "006", [
     *_numbers("Amount", "Term_Months__c"),
     *_texts(
         "CurrencyIsoCode", "Type", "Legal_Entity__c", "Support_Tier__c", "PO_Number__c",
-        "Activation_Status__c", "Integration_Correlation_Id__c",
+        "Activation_Status__c", "Integration_Correlation_Id__c", "Renewal_Readiness__c",
+        "Renewal_Forecast__c", "Readiness_Snapshot__c",
     ),
+    Field("Renewal_Reasons__c", "textarea"),
+    Field("Renews_Opportunity__c", "reference", "Opportunity", "Renews_Opportunity__r"),
+    Field("RecordTypeId", "reference", "RecordType", "RecordType"),
     # External ids without "unique": two records may share a value, and addressing them answers 300.
     Field("ERP_Order_Id__c", external_id=True),
     Field("Billing_Subscription_Id__c", external_id=True),
@@ -136,7 +142,15 @@ USER = _object("User", "005", [
     Field("Name", required=True), *_texts("Email", "Manager", "Region"),
 ])  # fmt: skip
 
-OBJECTS = {o.name: o for o in (ACCOUNT, OPPORTUNITY, LINE_ITEM, PRODUCT, PRICEBOOK_ENTRY, USER)}
+RECORD_TYPE = _object("RecordType", "012", [
+    Field("Name", required=True), *_texts("DeveloperName", "SobjectType"),
+    Field("IsActive", "boolean"),
+])  # fmt: skip
+
+OBJECTS = {
+    o.name: o
+    for o in (ACCOUNT, OPPORTUNITY, LINE_ITEM, PRODUCT, PRICEBOOK_ENTRY, USER, RECORD_TYPE)
+}
 _BY_LOWER = {name.lower(): o for name, o in OBJECTS.items()}
 
 

@@ -9,6 +9,7 @@ from simulators.salesforce.ids import canonical_id
 from simulators.salesforce.schema import Field
 
 TEXT_CHARACTERS_MAX = 255
+LONG_TEXT_CHARACTERS_MAX = 32_768
 
 
 def stamp(seconds: float) -> str:
@@ -45,8 +46,9 @@ def store_value(field: Field, value: Any) -> Any:
         return known
     if field.type in ("date", "datetime"):
         return _temporal(field, value)
-    if len(value) > TEXT_CHARACTERS_MAX:
-        message = f"{field.name}: data value too large (max length={TEXT_CHARACTERS_MAX})"
+    most = LONG_TEXT_CHARACTERS_MAX if field.type == "textarea" else TEXT_CHARACTERS_MAX
+    if len(value) > most:
+        message = f"{field.name}: data value too large (max length={most})"
         raise SalesforceError(400, "STRING_TOO_LONG", message, (field.name,))
     return value
 

@@ -1,5 +1,6 @@
 """Salesforce as a CRM, against the simulated org over real HTTP."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
 from adapters.registry import connect
 from adapters.salesforce import SalesforceCrm
 from canonical.connections import Connection
-from canonical.errors import RateLimited, Unauthorized
+from canonical.errors import RateLimited, Rejected, Unauthorized
 from simulators.salesforce import SalesforceSimulator
-from tests.adapters.contracts.crm import CrmPortContract
-from tests.adapters.contracts.port import TokenContract
+from tests.adapters.contracts.crm import RENEWS_ON, CrmPortContract
+from tests.adapters.contracts.port import TokenContract, stamp
 
 CONSUMER_KEY = "3MVG9.tieline"
 CLIENT_SECRET = "canary-client-secret-77"
@@ -91,6 +92,116 @@ class TestSalesforceCrm(TokenContract, CrmPortContract):
         globex = add_account(simulator, "Globex GmbH", ParentId=holding)
         account = globex if changes.get("account", True) else None
         return add_deal(simulator, account, float(changes.get("amount", "1200")))
+
+    def account(self, simulator: SalesforceSimulator, name: str, parent: str = "") -> str:
+        return add_account(simulator, name, ParentId=parent or None)
+
+    def renewal(
+        self, simulator: SalesforceSimulator, account: str, closes_on: date, **given: Any
+    ) -> str:
+        stages = {"won": "Closed Won", "lost": "Closed Lost"}
+        return simulator.add(
+            "Opportunity", Name="Globex renewal", AccountId=account, Amount=1100.0,
+            CurrencyIsoCode="USD", CloseDate=closes_on.isoformat(),
+            StageName=stages.get(given.get("stage", ""), "Negotiation"),
+            Type=given.get("type", "Renewal"), Renews_Opportunity__c=given.get("of"),
+            RecordTypeId=given.get("record_type"),
+        )  # fmt: skip
+
+    async def test_a_family_takes_a_call_a_level(
+        self, port: SalesforceCrm, simulator: SalesforceSimulator
+    ) -> None:
+        """Four levels up come with the account; each level down, and the end of it, is a call."""
+        top = add_account(simulator, "Top")
+        middle = add_account(simulator, "Middle", ParentId=top)
+        for number in range(3):
+            below = add_account(simulator, f"Below {number}", ParentId=middle)
+            add_account(simulator, f"Bottom {number}", ParentId=below)
+
+        family = await port.family(middle)
+
+        assert len(family.accounts) == 8
+        asked = [e for e in simulator.log if e["path"].startswith("/services/data")]
+        assert len(asked) == 4
+
+    async def test_a_level_of_more_accounts_than_a_query_names_is_asked_for_in_parts(
+        self, port: SalesforceCrm, simulator: SalesforceSimulator
+    ) -> None:
+        """Two hundred parents a query keep its address short enough."""
+        top = add_account(simulator, "Top")
+        for number in range(250):
+            add_account(simulator, f"Below {number:03d}", ParentId=top)
+
+        family = await port.family(top)
+
+        assert len(family.subsidiaries) == 250
+        asked = [e for e in simulator.log if e["path"].startswith("/services/data")]
+        assert len(asked) == 4
+
+    async def test_a_family_that_leads_back_to_itself_is_walked_once(
+        self, port: SalesforceCrm, simulator: SalesforceSimulator
+    ) -> None:
+        """Upwards and downwards, from anywhere in the circle."""
+        first = above = add_account(simulator, "Level 0")
+        for level in range(1, 9):
+            above = add_account(simulator, f"Level {level}", ParentId=above)
+        simulator.store.update("Account", first, {"ParentId": above})
+
+        family = await port.family(first)
+
+        assert sorted(a.name for a in family.accounts) == [f"Level {n}" for n in range(9)]
+        assert len(family.subsidiaries) == 8
+
+    async def test_a_family_too_deep_to_be_read_whole_is_for_a_person(
+        self, port: SalesforceCrm, simulator: SalesforceSimulator
+    ) -> None:
+        """A list cut short would hide a subsidiary that does not pay."""
+        top = above = add_account(simulator, "Level 0")
+        for level in range(1, 25):
+            above = add_account(simulator, f"Level {level}", ParentId=above)
+
+        with pytest.raises(Rejected):
+            await port.family(top)
+
+    async def test_a_renewal_may_be_told_by_its_record_type(
+        self, connection: Connection, simulator: SalesforceSimulator
+    ) -> None:
+        """For orgs that tell deals apart that way."""
+        kind = simulator.add("RecordType", Name="Renewal", DeveloperName="Renewal_Deal")
+        options = {**connection.options, "renewal_record_type": "Renewal_Deal"}
+        port = self.adapter(connection.model_copy(update={"options": options}))
+        globex = (await port.fetch_order(self.deal)).account_id
+        deal = self.renewal(simulator, globex, RENEWS_ON, type="Other", record_type=kind)
+
+        told = await port.renewal_opportunity(globex, self.deal, RENEWS_ON)
+
+        assert told.opportunity_id == deal
+        await port.aclose()
+
+    async def test_an_org_without_the_lookup_does_without(
+        self, connection: Connection, simulator: SalesforceSimulator
+    ) -> None:
+        """An empty `renewal_lookup` asks for no field that is not there."""
+        options = {**connection.options, "renewal_lookup": ""}
+        port = self.adapter(connection.model_copy(update={"options": options}))
+        globex = (await port.fetch_order(self.deal)).account_id
+        deal = self.renewal(simulator, globex, RENEWS_ON)
+        simulator.log.clear()
+
+        told = await port.renewal_opportunity(globex, self.deal, RENEWS_ON)
+
+        assert told.opportunity_id == deal
+        assert "Renews_Opportunity__c" not in simulator.log[-1]["query"]
+        await port.aclose()
+
+    async def test_many_reasons_are_cut_and_still_found(self, port: SalesforceCrm) -> None:
+        """Cut in the same way each time, below what the field takes."""
+        many = [f"INV-{number} is {number} days overdue" for number in range(1_000)]
+        readiness = self.readiness(blocking=many)
+
+        await port.put_readiness(readiness, stamp())
+
+        assert await port.find_readiness(readiness, stamp()) is not None
 
     async def test_client_credentials_do_as_well(self, connection: Connection) -> None:
         """Which grant is used depends on which secret is configured."""

@@ -11,6 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from adapters.salesforce.mapping import CHARGES, WRITE_BACK_FIELDS
+from adapters.salesforce.renewals import LOOKUP_FIELD, READINESS_FIELDS
 from adapters.salesforce.soql import (
     ACCOUNT_FIELDS,
     LINE_FIELDS,
@@ -112,8 +113,8 @@ def test_the_fields_are_the_ones_that_orders_are_read_from_and_written_back_to()
     assert deployed("Account").keys() == custom(ACCOUNT_FIELDS)
     assert deployed("OpportunityLineItem").keys() == custom(LINE_FIELDS)
     assert deployed("Opportunity").keys() == (
-        custom(OPPORTUNITY_FIELDS) | set(WRITE_BACK_FIELDS) | set(facts)
-    )
+        custom(OPPORTUNITY_FIELDS) | set(WRITE_BACK_FIELDS) | set(facts) | set(READINESS_FIELDS)
+    ) | {LOOKUP_FIELD}
 
 
 def test_the_sales_order_is_a_unique_external_id() -> None:
@@ -182,7 +183,7 @@ def test_the_flow_makes_the_id_of_the_callout() -> None:
     assert stamp == "2026-11-22T11:59:30.000+0000"
 
 
-def test_the_user_that_tieline_runs_as_reads_all_fields_and_sets_four() -> None:
+def test_the_user_that_tieline_runs_as_reads_all_fields_and_sets_eight() -> None:
     """Least privilege: what is written back, and nothing else."""
     granted = root(METADATA / "permissionsets" / "Tieline_Integration.permissionset-meta.xml")
     fields = {
@@ -197,7 +198,7 @@ def test_the_user_that_tieline_runs_as_reads_all_fields_and_sets_four() -> None:
 
     assert needed <= fields.keys()
     assert {name for name, editable in fields.items() if editable} == {
-        f"Opportunity.{field}" for field in WRITE_BACK_FIELDS
+        f"Opportunity.{field}" for field in (*WRITE_BACK_FIELDS, *READINESS_FIELDS)
     }
     assert "true" not in texts(granted, "objectPermissions/modifyAllRecords")
     assert "true" not in texts(granted, "objectPermissions/allowDelete")

@@ -1,18 +1,22 @@
 """What every CRM adapter must do."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from canonical.effects import ExternalRef, Stamp
-from canonical.errors import AccountMissing, NotFound, UnsupportedTerms
+from canonical.errors import AccountMissing, NotFound, OutcomeUnknown, UnsupportedTerms
 from canonical.money import Money
 from canonical.orders import Charge
+from canonical.portfolio import ReadinessUpdate
 from canonical.ports import CrmPort
 from canonical.ports.crm import WriteBack
+from canonical.renewal import ForecastCategory, ReadinessState
 from tests.adapters.contracts.port import PortContract, stamp
+
+RENEWS_ON = date(2027, 12, 1)
 
 
 class CrmPortContract(PortContract):
@@ -24,6 +28,17 @@ class CrmPortContract(PortContract):
         Globex GmbH (Berlin, DE, parent Globex Holding) buys 10 seats GTX-BASIC at 120.00 USD each
         from 2026-12-01 for 12 months, closed on 2026-11-20; one recurring line, amount 1,200.00.
         `changes`: `amount` (a string), `account=False` (the deal has no account).
+        """
+        raise NotImplementedError
+
+    def account(self, simulator: Any, name: str, parent: str = "") -> str:
+        """Supply: an account below another one (none: at the top); return its id."""
+        raise NotImplementedError
+
+    def renewal(self, simulator: Any, account: str, closes_on: date, **given: Any) -> str:
+        """Supply: a deal of type renewal over 1,100.00 USD, open unless `stage` is `won` or `lost`.
+
+        `given`: `of` (the deal it names as the one it renews), `stage`, `type` (another type).
         """
         raise NotImplementedError
 
@@ -165,3 +180,177 @@ class CrmPortContract(PortContract):
         assert record.kind == "write_back"
         assert record.business_id == outcome.opportunity_id
         assert record.status == "Active"
+
+    def readiness(self, **changes: Any) -> ReadinessUpdate:
+        """How ready the Globex contract is for its renewal."""
+        given: dict[str, Any] = {
+            "account_id": "0015g00000GLOBEXAA",
+            "opportunity_id": self.deal,
+            "contract_id": "sub_1QGlobex",
+            "snapshot_id": "rs-4711",
+            "renews_on": RENEWS_ON,
+            "state": ReadinessState.AT_RISK,
+            "forecast": ForecastCategory.BEST_CASE,
+            "blocking": ["INV-1001 is 21 days overdue", "two urgent incidents are open"],
+        }
+        return ReadinessUpdate(**given | changes)
+
+    async def test_a_readiness_is_found_once_it_is_shown_and_only_exactly_this_one(
+        self, port: CrmPort
+    ) -> None:
+        """Another state, reason or snapshot is another readiness; shown again, nothing changes."""
+        readiness = self.readiness()
+        assert await port.find_readiness(readiness, stamp()) is None
+
+        shown = await port.put_readiness(readiness, stamp())
+
+        assert shown.id == self.deal
+        assert await port.put_readiness(readiness, stamp()) == shown
+        assert await port.find_readiness(readiness, stamp()) == shown
+        for other in (
+            self.readiness(state=ReadinessState.BLOCKED),
+            self.readiness(snapshot_id="rs-4712"),
+            self.readiness(blocking=[]),
+        ):
+            assert await port.find_readiness(other, stamp()) is None
+
+    async def test_a_readiness_without_reasons_empties_them(self, port: CrmPort) -> None:
+        """What stood in the way is forgotten once it does not."""
+        await port.put_readiness(self.readiness(), stamp())
+        ready = self.readiness(state=ReadinessState.READY, blocking=[], snapshot_id="rs-2")
+
+        await port.put_readiness(ready, stamp())
+
+        assert await port.find_readiness(ready, stamp()) is not None
+
+    async def test_a_lost_answer_to_a_readiness_is_settled_by_looking(
+        self, port: CrmPort, simulator: Any
+    ) -> None:
+        """It may be shown, and is."""
+        self.arm(simulator, "lost_response")
+
+        with pytest.raises(OutcomeUnknown):
+            await port.put_readiness(self.readiness(), stamp())
+
+        assert await port.find_readiness(self.readiness(), stamp()) is not None
+
+    async def test_a_readiness_and_an_outcome_leave_each_other_alone(self, port: CrmPort) -> None:
+        """Each has fields of its own on the deal."""
+        await port.write_back(self.outcome, stamp())
+        await port.put_readiness(self.readiness(), stamp())
+
+        assert await port.find_write_back(self.outcome, stamp()) is not None
+        await port.write_back(self.outcome, stamp())
+        assert await port.find_readiness(self.readiness(), stamp()) is not None
+
+    async def test_a_readiness_of_an_unknown_deal_is_not_found(self, port: CrmPort) -> None:
+        """There is nothing to show it on."""
+        unknown = self.readiness(opportunity_id="0065g00000NoSuc")
+
+        with pytest.raises(NotFound):
+            await port.put_readiness(unknown, stamp())
+        assert await port.find_readiness(unknown, stamp()) is None
+
+    async def test_a_family_is_everybody_above_and_below(
+        self, port: CrmPort, simulator: Any
+    ) -> None:
+        """From the middle: the parent, and subsidiaries of subsidiaries; no sisters."""
+        holding = self.account(simulator, "Initech Holding")
+        initech = self.account(simulator, "Initech", holding)
+        self.account(simulator, "Initrode", holding)
+        europe = self.account(simulator, "Initech Europe", initech)
+        france = self.account(simulator, "Initech France", europe)
+        asia = self.account(simulator, "Initech Asia", initech)
+
+        family = await port.family(initech)
+
+        assert family.account_id == initech
+        assert family.parent_id == holding
+        assert set(family.subsidiaries) == {europe, asia, france}
+        assert family.subsidiaries[-1] == france
+        assert {account.id for account in family.accounts} == {
+            holding, initech, europe, asia, france,
+        }  # fmt: skip
+
+    async def test_an_account_alone_is_its_own_family(self, port: CrmPort, simulator: Any) -> None:
+        """With nobody above or below."""
+        hooli = self.account(simulator, "Hooli")
+
+        family = await port.family(hooli)
+
+        assert ([a.id for a in family.accounts], family.subsidiaries) == ([hooli], [])
+
+    @pytest.mark.parametrize("wrong", ["0015g00000NoSuc", "not-an-id", ""])
+    async def test_the_family_of_an_unknown_account_is_not_found(
+        self, port: CrmPort, wrong: str
+    ) -> None:
+        """Nobody has no subsidiaries."""
+        with pytest.raises(NotFound):
+            await port.family(wrong)
+
+    async def test_the_renewal_that_names_the_deal_is_the_one(
+        self, port: CrmPort, simulator: Any
+    ) -> None:
+        """Even when another one closes on the very day."""
+        globex = (await port.fetch_order(self.deal)).account_id
+        self.renewal(simulator, globex, RENEWS_ON)
+        named = self.renewal(simulator, globex, RENEWS_ON + timedelta(days=300), of=self.deal)
+
+        told = await port.renewal_opportunity(globex, self.deal, RENEWS_ON)
+
+        assert told.opportunity_id == named
+        assert told.amount == Money.of("1100.00", "USD")
+        assert told.close_on == RENEWS_ON + timedelta(days=300)
+        assert (told.is_closed, told.is_won) == (False, False)
+        assert told.stage
+        assert abs(told.as_of - datetime.now(UTC)) < timedelta(minutes=1)
+
+    async def test_without_a_name_the_nearest_renewal_is_the_one(
+        self, port: CrmPort, simulator: Any
+    ) -> None:
+        """Not that of a year before or after, of another deal, of another type or account."""
+        globex = (await port.fetch_order(self.deal)).account_id
+        other = self.win_globex(simulator)
+        self.renewal(simulator, globex, RENEWS_ON - timedelta(days=366), stage="won")
+        self.renewal(simulator, globex, RENEWS_ON, of=other)
+        self.renewal(simulator, globex, RENEWS_ON, type="New Business")
+        self.renewal(simulator, self.account(simulator, "Hooli"), RENEWS_ON)
+        self.renewal(simulator, globex, RENEWS_ON - timedelta(days=100))
+        near = self.renewal(simulator, globex, RENEWS_ON + timedelta(days=14))
+
+        told = await port.renewal_opportunity(globex, self.deal, RENEWS_ON)
+
+        assert told.opportunity_id == near
+
+    @pytest.mark.parametrize(("stage", "won"), [("won", True), ("lost", False)])
+    async def test_a_closed_renewal_says_how_it_ended(
+        self, port: CrmPort, simulator: Any, stage: str, won: bool
+    ) -> None:
+        """Won or lost."""
+        globex = (await port.fetch_order(self.deal)).account_id
+        self.renewal(simulator, globex, RENEWS_ON, of=self.deal, stage=stage)
+
+        told = await port.renewal_opportunity(globex, self.deal, RENEWS_ON)
+
+        assert (told.is_closed, told.is_won) == (True, won)
+
+    async def test_a_lost_renewal_that_was_tried_again_is_not_the_last_word(
+        self, port: CrmPort, simulator: Any
+    ) -> None:
+        """An open one goes before a lost one."""
+        globex = (await port.fetch_order(self.deal)).account_id
+        self.renewal(simulator, globex, RENEWS_ON, of=self.deal, stage="lost")
+        second = self.renewal(simulator, globex, RENEWS_ON + timedelta(days=30), of=self.deal)
+
+        told = await port.renewal_opportunity(globex, self.deal, RENEWS_ON)
+
+        assert told.opportunity_id == second
+
+    async def test_without_a_renewal_only_account_and_time_are_told(self, port: CrmPort) -> None:
+        """Nor for an account that is not there; the won deal itself renews nothing."""
+        globex = (await port.fetch_order(self.deal)).account_id
+
+        for account in (globex, "0015g00000NoSuc", "not-an-id"):
+            told = await port.renewal_opportunity(account, self.deal, RENEWS_ON)
+            assert (told.account_id, told.opportunity_id) == (account, "")
+            assert (told.amount, told.close_on, told.is_closed) == (None, None, False)
