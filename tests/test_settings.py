@@ -96,6 +96,42 @@ def test_a_drop_is_a_source_under_its_own_name(tmp_path: Path) -> None:
     assert "live and test connections are mixed" in mixed
 
 
+USAGE = """
+[usage.warehouse]
+url = "env:USAGE_WAREHOUSE_URL"
+table = "analytics.daily_usage"
+columns = { account = "account_id", user = "user_id", day = "day" }
+"""
+
+
+def test_usage_is_declared_once_and_by_safe_names(tmp_path: Path) -> None:
+    """A table, its columns, and where the secret URL is; nothing that could be a statement."""
+    file = tmp_path / "tieline.toml"
+    file.write_text(STRIPE + USAGE)
+
+    source = load_settings(file).usage["warehouse"]
+
+    assert (source.name, source.columns.at, source.stale_days) == ("warehouse", "day", 7)
+    for given, wrong, sentence in (
+        ("analytics.daily_usage", "usage; DROP TABLE usage", "usage.warehouse.table"),
+        ("analytics.daily_usage", "a.b.c", "usage.warehouse.table"),
+        ("user_id", 'u"', "usage.warehouse.columns.user"),
+        ("env:USAGE_WAREHOUSE_URL", "postgresql://u:p@db/w", "usage.warehouse.url"),
+        (", day =", ", days =", "usage.warehouse.columns.days"),
+        (', day = "day"', "", "name either the column day or the column timestamp"),
+        ("usage.warehouse]", "usage.stripe]", "usage.stripe: another source has this name"),
+    ):
+        quoted = wrong.replace('"', '\\"') if wrong == 'u"' else wrong
+        assert sentence in refusal(STRIPE + USAGE.replace(given, quoted), tmp_path)
+    assert "p@db" not in refusal(
+        STRIPE + USAGE.replace("env:USAGE_WAREHOUSE_URL", "postgresql://u:p@db/w"), tmp_path
+    )
+    live = refusal(STRIPE + USAGE + 'environment = "live"\n', tmp_path)
+    assert "live and test connections are mixed" in live
+    second = USAGE.replace("usage.warehouse", "usage.other")
+    assert "usage" in refusal(STRIPE + USAGE + second, tmp_path)
+
+
 def keys_of(model: type[BaseModel]) -> set[str]:
     """The names of all settings below a model."""
     found = set(model.model_fields)

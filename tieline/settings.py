@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from canonical.connections import Connection, Environment, Polling, Role
 from canonical.drops import Drop
+from canonical.usage import UsageSource
 
 DEFAULT_FILE = Path("tieline.toml")
 FILE_VARIABLE = "TIELINE_CONFIG"
@@ -26,6 +27,7 @@ PREFIX = "TIELINE_"
 SOURCES_MAX = 20
 SECRETS_PER_SOURCE_MAX = 4
 SUBSCRIBERS_MAX = 50
+USAGE_SOURCES_MAX = 1  # an account's usage is asked of one place
 STREAM_TARGET = "nats"  # how the stream is called where targets are named
 
 SecretReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
@@ -163,6 +165,7 @@ class Settings(BaseSettings):
     catalogue: Path | None = None
     connections: dict[Name, Connection] = {}
     drops: dict[Name, Drop] = Field(default={}, max_length=SOURCES_MAX)
+    usage: dict[Name, UsageSource] = Field(default={}, max_length=USAGE_SOURCES_MAX)
     webhooks: Webhooks = Webhooks()
     worker: Worker = Worker()
     relay: Relay = Relay()
@@ -170,7 +173,7 @@ class Settings(BaseSettings):
     payload_keys: Annotated[list[KeyReference], AfterValidator(_unique_ids)] = []
     log: Log = Log()
 
-    @field_validator("connections", "drops", mode="before")
+    @field_validator("connections", "drops", "usage", mode="before")
     @classmethod
     def _named(cls, tables: Any) -> Any:
         if not isinstance(tables, dict):
@@ -190,10 +193,14 @@ class Settings(BaseSettings):
         return connections
 
     @model_rule(mode="after")
-    def _drops_fit(self) -> Self:
+    def _sources_fit(self) -> Self:
         for name in self.drops.keys() & self.connections.keys():
             raise ValueError(f"drops.{name}: a connection has this name; each source has its own")
-        _check_environments([*self.connections.values(), *self.drops.values()])
+        for name in self.usage.keys() & (self.connections.keys() | self.drops.keys()):
+            raise ValueError(f"usage.{name}: another source has this name; each has its own")
+        _check_environments(
+            [*self.connections.values(), *self.drops.values(), *self.usage.values()]
+        )
         return self
 
     @model_rule(mode="after")
@@ -265,7 +272,7 @@ def _check_connection(name: str, connection: Connection) -> None:
             raise ValueError(f"secrets.{key} of {name!r} is not a reference env:NAME or file:PATH")
 
 
-def _check_environments(sources: Sequence[Connection | Drop]) -> None:
+def _check_environments(sources: Sequence[Connection | Drop | UsageSource]) -> None:
     if len({source.environment for source in sources}) > 1:
         raise ValueError("live and test connections are mixed")
 

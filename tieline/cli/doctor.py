@@ -13,9 +13,11 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from adapters.registry import connect as connect_vendor
+from adapters.warehouse import WarehouseUsage
 from canonical.connections import Connection, task_queue
 from canonical.errors import Misconfigured, TielineError, Unavailable
 from canonical.ids import PROCESS_QUEUE
+from canonical.usage import UsageSource
 from canonical.visibility import SEARCH_ATTRIBUTES
 from governance.catalogue import load_catalogue
 from ledger.database import Database
@@ -67,6 +69,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         yield await checked(f"{connection.role} {connection.name}", partial(_vendor, connection))
         if has_bus(connection):
             yield await checked(f"bus {connection.name}", partial(bus, connection))
+    for source in settings.usage.values():
+        yield await checked(f"usage {source.name}", partial(_usage, source))
     yield Finding("payload encryption", True, "on" if settings.payload_keys else "off")
     if ledger.good:
         async for finding in of_the_ledger(settings):
@@ -108,6 +112,14 @@ async def _vendor(connection: Connection) -> str:
         return await adapter.check()
     finally:
         await adapter.aclose()
+
+
+async def _usage(source: UsageSource) -> str:
+    usage = WarehouseUsage.from_source(source)
+    try:
+        return await usage.check()
+    finally:
+        await usage.aclose()
 
 
 async def _search_attributes(client: Client) -> str:

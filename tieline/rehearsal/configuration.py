@@ -15,6 +15,7 @@ from tieline.rehearsal.credentials import (
     Credentials,
 )
 from tieline.rehearsal.vendors import currencies, subsidiaries
+from tieline.rehearsal.warehouse import NAME
 
 CONNECTIONS = ("crm", "billing", "erp", "support", "success")
 HEADER = "# Written for a rehearsal against the simulators; the credentials work nowhere else.\n"
@@ -86,8 +87,12 @@ def rehearsal_toml(
     catalogue_folder: Path | None = None,
     requests_per_second: float = 1000.0,
     poll_seconds: int = 0,
+    usage: Mapping[str, Any] | None = None,
 ) -> str:
-    """The settings file of a rehearsal, as TOML text; one secret signs all webhooks."""
+    """The settings file of a rehearsal, as TOML text; one secret signs all webhooks.
+
+    `usage` is the table of its warehouse, if it has one.
+    """
     top: dict[str, Any] = {"ledger_url": ledger_url}
     if catalogue_folder is not None:
         top["catalogue"] = str(catalogue_folder)
@@ -102,6 +107,8 @@ def rehearsal_toml(
     for name, table in rehearsal_tables(credentials, catalogue, urls).items():
         polled = {"poll": {"every_seconds": poll_seconds}} if poll_seconds else {}
         tables[f"connections.{name}"] = {**table, "limits": limits, **polled}
+    if usage is not None:
+        tables[f"usage.{NAME}"] = usage
     sections = [_lines(top)]
     sections += [f"[{name}]\n{_lines(table)}" for name, table in tables.items()]
     return HEADER + "\n".join(sections)

@@ -15,6 +15,7 @@ from tieline.devserver import LOOPBACK, dev_server, free_port
 from tieline.rehearsal.configuration import rehearsal_toml
 from tieline.rehearsal.credentials import make_credentials
 from tieline.rehearsal.vendors import VENDORS
+from tieline.rehearsal.warehouse import make_warehouse
 from tieline.settings import Settings
 
 READY_SECONDS = 30.0
@@ -142,6 +143,7 @@ async def rehearsal_house(
             webhooks_port=webhooks,
             catalogue_folder=catalogue,
             poll_seconds=POLLED_SECONDS if talkative else 0,
+            usage=make_warehouse(folder, crm_export),
         )
     )
     simulate = [
