@@ -96,9 +96,6 @@ def candidates(condition: Condition | None, start: ObjectType, store: Store) -> 
 
 def _comparison(condition: Comparison, start: ObjectType, store: Store) -> Test:
     read, field = getter(condition.path, start, store)
-    if field.type == "textarea":
-        message = f"field '{field.name}' can not be filtered in a query call"
-        raise SalesforceError(400, "INVALID_FIELD", message)
     operands = [_operand(literal, field) for literal in condition.literals]
     text = field.type == "string"
     raw, operator = operands[0], condition.operator
@@ -137,6 +134,9 @@ def _like(read: Getter, field: Field, raw: Any) -> Test:
 
 def _operand(literal: Literals, field: Field) -> Any:
     """A literal as the field stores it; raises INVALID_FIELD when the types do not go together."""
+    if field.type == "textarea":
+        message = f"field '{field.name}' can not be filtered in a query call"
+        raise SalesforceError(400, "INVALID_FIELD", message)
     if literal.kind == "null":
         return None
     expected = _LITERAL_OF_TYPE[field.type]

@@ -551,3 +551,44 @@ def test_stamps_are_the_clocks_moment_and_never_repeat(org: SalesforceSimulator)
     stamps = [org.record("Opportunity", i)["SystemModstamp"] for i in (first, second)]
     assert stamps[0] < stamps[1]
     assert stamps[0].startswith(f"{datetime.fromtimestamp(NOW, UTC):%Y-%m-%dT%H:%M:%S}.")
+
+
+async def test_a_long_text_holds_much_and_is_no_condition(
+    org: SalesforceSimulator, http: httpx.AsyncClient
+) -> None:
+    """Reasons of a renewal may be long, and no query filters by them; a short text is short."""
+    deal = org.add("Opportunity", Name="Globex", StageName="Negotiation", CloseDate="2027-12-01")
+    path, long = f"{DATA}/sobjects/Opportunity/{deal}", "INV-1 is late; " * 300
+
+    kept = await http.patch(path, json={"Renewal_Reasons__c": long})
+    refused = await http.patch(path, json={"Renewal_Readiness__c": long})
+    soql = "SELECT Id FROM Opportunity WHERE Renewal_Reasons__c = 'late'"
+    filtered = await http.get(f"{DATA}/query", params={"q": soql})
+
+    assert kept.status_code == 204
+    assert refused.json()[0]["errorCode"] == "STRING_TOO_LONG"
+    assert filtered.json()[0]["errorCode"] == "INVALID_FIELD"
+
+
+async def test_a_deal_has_a_record_type_and_names_the_one_it_renews(
+    org: SalesforceSimulator, http: httpx.AsyncClient
+) -> None:
+    """Both can be asked for and filtered by; what is not there cannot be named."""
+    kind = org.add("RecordType", Name="Renewal", DeveloperName="Renewal_Deal")
+    first = org.add("Opportunity", Name="Globex", StageName="Closed Won", CloseDate="2026-12-01")
+    org.add(
+        "Opportunity", Name="Globex again", StageName="Negotiation", CloseDate="2027-12-01",
+        Renews_Opportunity__c=first, RecordTypeId=kind,
+    )  # fmt: skip
+    soql = (
+        "SELECT Name, Renews_Opportunity__r.Name FROM Opportunity "
+        f"WHERE RecordType.DeveloperName = 'Renewal_Deal' AND Renews_Opportunity__c = '{first}'"
+    )
+
+    (found,) = (await http.get(f"{DATA}/query", params={"q": soql})).json()["records"]
+    unknown = await http.patch(
+        f"{DATA}/sobjects/Opportunity/{first}", json={"Renews_Opportunity__c": "006000000000000AAA"}
+    )
+
+    assert found["Renews_Opportunity__r"]["Name"] == "Globex"
+    assert unknown.json()[0]["errorCode"] == "INVALID_CROSS_REFERENCE_KEY"

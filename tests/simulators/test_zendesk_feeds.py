@@ -194,3 +194,48 @@ async def test_the_events_are_sent_where_one_says() -> None:
     assert sent.json() == {"statuses": [202] * 4}
     assert again.json() == {"statuses": []}
     assert len({call["body"] for call in receiver.log}) == 2
+
+
+async def test_metric_events_come_beside_a_ticket_that_is_asked_for_with_them(
+    simulator: ZendeskSimulator, zendesk: httpx.AsyncClient
+) -> None:
+    """Clocks start with the ticket and stop with its solution; a breach is told when it is set."""
+    ticket = simulator.change_ticket(priority="high")
+    missed = await zendesk.post("/_sim/breaches", json={"id": ticket["id"], "metric": "reply_time"})
+    simulator.change_ticket(id=ticket["id"], status="solved")
+
+    plain = (await zendesk.get(f"/api/v2/tickets/{ticket['id']}")).json()
+    shown = (await zendesk.get(f"/api/v2/tickets/{ticket['id']}?include=metric_events,x")).json()
+
+    assert missed.json()["type"] == "breach"
+    assert set(plain) == {"ticket"}
+    told = [(event["metric"], event["type"]) for event in shown["metric_events"]]
+    assert told == [
+        ("reply_time", "activate"),
+        ("agent_work_time", "activate"),
+        ("requester_wait_time", "activate"),
+        ("reply_time", "breach"),
+        ("agent_work_time", "fulfill"),
+        ("requester_wait_time", "fulfill"),
+    ]
+    assert {event["ticket_id"] for event in shown["metric_events"]} == {ticket["id"]}
+
+
+async def test_the_search_export_pages_by_cursor_through_one_kind(
+    simulator: ZendeskSimulator, zendesk: httpx.AsyncClient
+) -> None:
+    """Every ticket once, however many are asked for at a time; a kind has to be named."""
+    made = [simulator.change_ticket(priority="low")["id"] for _ in range(5)]
+    query: dict[str, Any] = {"query": "priority:low", "filter[type]": "ticket", "page[size]": 2}
+    found: list[int] = []
+    while True:
+        page = (await zendesk.get("/api/v2/search/export", params=query)).json()
+        found += [ticket["id"] for ticket in page["results"]]
+        if not page["meta"]["has_more"]:
+            break
+        query["page[after]"] = page["meta"]["after_cursor"]
+
+    nameless = await zendesk.get("/api/v2/search/export", params={"query": "priority:low"})
+
+    assert found == made
+    assert nameless.status_code == 400
