@@ -9,7 +9,11 @@ from canonical.orders import Fact
 
 
 class ContractTerms(Fact):
-    """A contract's dates as its owner states them; a date that it does not state is None."""
+    """A contract's dates as its owner states them; a date that it does not state is None.
+
+    `ends_on` is the last day of service. `active` until it is cancelled or closed: also before it
+    has begun, and while it runs on after its end.
+    """
 
     contract_id: str
     connection: str

@@ -5,11 +5,14 @@ often they are sent, so that a lost answer is settled by sending again.
 """
 
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any, Self
 
 from adapters.http import Answer, HttpClient
-from adapters.netsuite import suiteql
+from adapters.netsuite import facts, receivables, suiteql
 from adapters.netsuite.auth import token_auth
+from adapters.netsuite.changes import INTERNAL_ID
+from adapters.netsuite.contracts import from_netsuite_contract
 from adapters.netsuite.errors import NETSUITE_ERRORS
 from adapters.netsuite.mapping import (
     customer_external_id,
@@ -27,8 +30,10 @@ from adapters.netsuite.settings import NetSuiteSettings
 from canonical.connections import Connection
 from canonical.effects import ExternalRef, Stamp
 from canonical.errors import DuplicateRecord, Malformed, NotFound
+from canonical.facts import InvoiceFacts
 from canonical.plan import CustomerSpec, RevenueLine, SalesOrderSpec
 from canonical.ports import RecordSummary
+from canonical.renewal import ContractTerms
 
 RECORD = "/services/rest/record/v1"
 # By default NetSuite drops what it does not know and answers with a success.
@@ -117,6 +122,24 @@ class NetSuiteErp:
         query = suiteql.revenue_query(order_id)
         found = [row async for row in suiteql.rows(self._client, query)]
         return from_netsuite_revenue(found, currency)
+
+    async def invoices(self, account_id: str, since: date) -> list[InvoiceFacts]:
+        """By the external id of the account's customer, two queries whatever their number."""
+        return await receivables.invoices(self._client, self._settings, account_id, since)
+
+    async def contract(self, contract_id: str) -> ContractTerms:
+        """A sales order; its head by SuiteQL, since only that names account and subsidiary, and
+        its lines' dates from the record. Raises NotFound, and Malformed for a foreign id."""
+        if not INTERNAL_ID.fullmatch(contract_id):
+            raise Malformed(f"{contract_id!r} is not a NetSuite internal id", about=contract_id)
+        names = {"id": contract_id, "type": facts.SALES_ORDER}
+        query = facts.question(facts.HEADER, self._settings, **names)
+        async for header in suiteql.rows(self._client, query):
+            order = await self._read(f"salesOrder/{contract_id}")
+            if order is not None:
+                name = self._client.connection.name
+                return from_netsuite_contract(header, order, name, self._settings)
+        raise NotFound(f"NetSuite has no sales order {contract_id}", about=contract_id)
 
     async def records(self) -> AsyncIterator[RecordSummary]:
         """Our customers, then our open sales orders with their totals."""

@@ -7,11 +7,12 @@ from typing import Self
 import orjson
 
 from adapters.http import HttpClient
-from adapters.netsuite import facts, feed, suiteql
+from adapters.netsuite import facts, feed, overdue, suiteql
 from adapters.netsuite.auth import token_auth
 from adapters.netsuite.changes import INTERNAL_ID, hint
 from adapters.netsuite.errors import NETSUITE_ERRORS
 from adapters.netsuite.feed import Place
+from adapters.netsuite.overdue import DuePlace
 from adapters.netsuite.settings import NetSuiteSettings
 from adapters.netsuite.suiteql import Row
 from canonical.connections import Connection
@@ -28,7 +29,8 @@ SETTLE_SECONDS = 2
 
 
 class NetSuiteEvents:
-    """The transactions of one NetSuite account; the feed is a query, so that it forgets nothing."""
+    """The transactions of one NetSuite account, and the invoices that fall overdue, which changes
+    none; both feeds are queries, so that they forget nothing."""
 
     def __init__(
         self,
@@ -54,15 +56,19 @@ class NetSuiteEvents:
         await self._client.aclose()
 
     def streams(self) -> list[str]:
-        """One feed: invoices, payments, credits and sales orders."""
-        return [STREAM]
+        """What changed: invoices, payments, credits, sales orders; and what fell overdue."""
+        return [STREAM, overdue.STREAM]
 
     def start(self, stream: str, since: datetime) -> str:
-        """The place before everything that changed at or after `since`."""
+        """The place before everything that changed, or fell overdue, at or after `since`."""
+        if stream == overdue.STREAM:
+            return DuePlace.before(since).text()
         return Place.before(since).text()
 
     async def changes(self, stream: str, cursor: str) -> ChangePage:
         """The next changes; at the end, what follows is read again from a little earlier."""
+        if stream == overdue.STREAM:
+            return await self._fallen_overdue(cursor)
         place = Place.parse(cursor)
         begin = place.back(self._overlap_seconds) if place.resting else place
         page = await feed.page(self._client, begin, self._rows_max)
@@ -79,19 +85,38 @@ class NetSuiteEvents:
         events = [self._hint(row, Channel.POLL, NORMAL_PRIORITY) for row in told]
         return ChangePage(events=events, cursor=end.text(), read_up_to=read_up_to, more=more)
 
+    async def _fallen_overdue(self, cursor: str) -> ChangePage:
+        """The next invoices that are past their due date, by that date and their id."""
+        place = DuePlace.parse(cursor)
+        page = await overdue.page(self._client, place, self._rows_max)
+        events = [self._overdue(row, Channel.POLL, NORMAL_PRIORITY) for row in page.rows]
+        end = DuePlace.after_row(page.rows[-1]) if page.rows else place
+        read_up_to = min(page.answered_at, end.passed_at) if page.more else page.answered_at
+        return ChangePage(events=events, cursor=end.text(), read_up_to=read_up_to, more=page.more)
+
     async def backfill(
         self, stream: str, since: datetime, until: datetime
     ) -> AsyncIterator[InboundEvent]:
         """A hint for each change of the window, under the ids that it would have had anyway."""
+        if stream == overdue.STREAM:
+            async for row in overdue.window(self._client, since, until, self._rows_max):
+                yield self._overdue(row, Channel.BACKFILL, BACKFILL_PRIORITY)
+            return
         async for row in feed.window(self._client, since, until, self._rows_max):
             yield self._hint(row, Channel.BACKFILL, BACKFILL_PRIORITY)
 
     async def census(self, stream: str, since: datetime, until: datetime) -> dict[str, str]:
         """Every invoice and sales order that changed in the window, payments and credits counted
-        with their invoices, and its newest version."""
+        with their invoices, and its newest version; or every invoice that fell overdue in it.
+
+        What changed after the window counts by its presence alone: the other feed tells of that.
+        """
         newest: dict[str, str] = {}
         async for event in self.backfill(stream, since, until):
             newest[event.subject] = max(event.version, newest.get(event.subject, ""))
+        if stream == overdue.STREAM:
+            end = feed.stamp_of(until)
+            return {subject: v if v < end else "" for subject, v in newest.items()}
         return newest
 
     async def read(self, event: InboundEvent) -> AnyFacts:
@@ -114,12 +139,24 @@ class NetSuiteEvents:
         raise NotFound(f"NetSuite has no {kind} {internal_id}", about=internal_id)
 
     async def _rows(self, template: str, internal_id: str, **names: str) -> list[Row]:
-        query = facts.question(template, internal_id, **names)
+        query = facts.question(template, self._settings, id=internal_id, **names)
         return [row async for row in suiteql.rows(self._client, query)]
 
     def _hint(self, row: Row, channel: Channel, priority: int) -> InboundEvent:
         connection = self._client.connection
         return hint(
+            row,
+            source=connection.name,
+            environment=connection.environment,
+            channel=channel,
+            priority=priority,
+            body=orjson.dumps(row, option=orjson.OPT_SORT_KEYS),
+            now=self._client.clock(),
+        )
+
+    def _overdue(self, row: Row, channel: Channel, priority: int) -> InboundEvent:
+        connection = self._client.connection
+        return overdue.hint(
             row,
             source=connection.name,
             environment=connection.environment,

@@ -17,7 +17,7 @@ from canonical.money import Money
 
 # Source and subsidiary of a transaction stand on its main line. External ids count as ours only on
 # records that carry our key.
-HEADER = """
+HEAD = """
 SELECT t.id AS id, t.type AS type, t.tranid AS number, t.status AS status,
        t.externalid AS externalid, t.custbody_tieline_key AS ours,
        TO_CHAR(SYS_EXTRACT_UTC(t.lastmodifieddate), '{stamp}') AS changed,
@@ -26,14 +26,14 @@ SELECT t.id AS id, t.type AS type, t.tranid AS number, t.status AS status,
        t.foreigntotal AS total, t.foreignamountunpaid AS unpaid, cu.symbol AS currency,
        c.externalid AS account, c.custentity_tieline_key AS accountours,
        o.id AS orderid, o.externalid AS ordered, o.custbody_tieline_key AS orderours,
-       ml.subsidiary AS subsidiary
+       ml.subsidiary AS subsidiary{disputed}
 FROM transaction t
 JOIN transactionline ml ON ml.transaction = t.id AND ml.mainline = 'T'
 LEFT JOIN currency cu ON cu.id = t.currency
 LEFT JOIN customer c ON c.id = t.entity
 LEFT JOIN transaction o ON o.id = ml.createdfrom
-WHERE t.id = {id} AND t.type = '{type}'
 """
+HEADER = HEAD + "WHERE t.id = {id} AND t.type = '{type}'"
 SETTLEMENTS = """
 SELECT p.id AS id, p.type AS type, l.foreignamount AS amount,
        TO_CHAR(SYS_EXTRACT_UTC(p.lastmodifieddate), '{stamp}') AS changed,
@@ -72,12 +72,16 @@ ORDER_STATUSES = {
 UNPOSTED = frozenset({"D", "E"})
 # Credits and write-offs settle an invoice without a payment.
 WITHOUT_MONEY = frozenset({"CustCred", "Journal"})
+# A checkbox that is not ticked, or a text that is empty.
+UNDISPUTED = frozenset({"F", ""})
 TERMS = ("item", "quantity", "amount", "closed", "ours", "milestone")
 
 
-def question(template: str, internal_id: str, **names: str) -> str:
-    """A question about one record, whose id was checked; one line, its moments in UTC."""
-    return " ".join(template.format(id=internal_id, stamp=ORACLE_STAMP, **names).split())
+def question(template: str, settings: NetSuiteSettings, **names: str) -> str:
+    """A question in one line, its moments in UTC; every name was checked before."""
+    field = settings.disputed_field
+    disputed = f", t.{field} AS disputed" if field else ""
+    return " ".join(template.format(stamp=ORACLE_STAMP, disputed=disputed, **names).split())
 
 
 def invoice_facts(
@@ -107,7 +111,7 @@ def invoice_facts(
             id=header["id"],
             version=version,
             changed_at=moment(version),
-            account_id=_ours(header, "account", "accountours"),
+            account_id=account_of(header),
             opportunity_id=_deal(header, "ordered", "orderours"),
             legal_entity=settings.legal_entity(header.get("subsidiary", "")),
             number=header.get("number", ""),
@@ -119,9 +123,10 @@ def invoice_facts(
             due_on=header.get("due") or None,
             posted_at=None if letter in UNPOSTED else moment(header["created"]),
             paid_at=moment(last) if last else None,
+            disputed=header.get("disputed", "F") not in UNDISPUTED,
         )
     except (KeyError, ValueError, InvalidOperation) as error:
-        raise _unreadable("invoice", header, error) from None
+        raise unreadable("invoice", header, error) from None
 
 
 def contract_facts(header: Row, lines: Sequence[Row], settings: NetSuiteSettings) -> ContractFacts:
@@ -132,15 +137,30 @@ def contract_facts(header: Row, lines: Sequence[Row], settings: NetSuiteSettings
             id=header["id"],
             version=header["changed"],
             changed_at=moment(header["changed"]),
-            account_id=_ours(header, "account", "accountours"),
-            opportunity_id=_deal(header, "externalid", "ours"),
+            account_id=account_of(header),
+            opportunity_id=deal_of(header),
             legal_entity=settings.legal_entity(header.get("subsidiary", "")),
-            status=ORDER_STATUSES[_letter(header["status"])],
+            status=order_status(header),
             terms_digest=digest({"currency": header["currency"], "lines": terms}),
             started_at=moment(header["created"]),
         )
     except (KeyError, ValueError) as error:
-        raise _unreadable("sales order", header, error) from None
+        raise unreadable("sales order", header, error) from None
+
+
+def order_status(header: Row) -> str:
+    """How a sales order stands; raises KeyError for a status that nobody knows."""
+    return ORDER_STATUSES[_letter(header["status"])]
+
+
+def account_of(header: Row) -> str:
+    """The account by the customer's external id, if the customer is ours."""
+    return _ours(header, "account", "accountours")
+
+
+def deal_of(header: Row) -> str:
+    """The opportunity by the sales order's external id, if the order is ours."""
+    return _deal(header, "externalid", "ours")
 
 
 def _letter(status: str) -> str:
@@ -164,7 +184,8 @@ def _deal(header: Row, name: str, key: str) -> str:
     return external_id.removeprefix(ORDER_PREFIX)
 
 
-def _unreadable(what: str, header: Row, error: Exception) -> Malformed:
+def unreadable(what: str, header: Row, error: Exception) -> Malformed:
+    """The error for a row that lacks what is needed or means nothing."""
     # A missing column is named by its KeyError; a value is never repeated.
     why = f"no {error.args[0]}" if isinstance(error, KeyError) else type(error).__name__
     why = re.sub(r"[^\w .]", "", why)[:80]

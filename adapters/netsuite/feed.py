@@ -110,12 +110,17 @@ async def page(
     client: HttpClient, place: Place, rows_max: int, until: datetime | None = None
 ) -> FeedPage:
     """The next rows after a place, at most so many; raises Malformed for what is no such page."""
+    return await first_page(client, changes_query(place, until), rows_max)
+
+
+async def first_page(client: HttpClient, query: str, rows_max: int) -> FeedPage:
+    """The first rows of a query that tells changes; raises Malformed for what is no such page."""
     answer = await client.request(
         "POST",
         PATH,
         write=False,
         params={"limit": rows_max, "offset": 0},
-        json={"q": changes_query(place, until)},
+        json={"q": query},
         headers={"Prefer": "transient"},
     )
     try:

@@ -11,6 +11,7 @@ PAGE_ROWS = 1000
 PAGES_MAX = 100  # SuiteQL itself ends at 100,000 rows
 
 Row = dict[str, str]
+Rows = AsyncIterator[Row]
 
 SUBSIDIARIES = "SELECT COUNT(*) AS subsidiaries FROM subsidiary"
 
@@ -48,7 +49,7 @@ def revenue_query(order_id: str) -> str:
     return REVENUE.format(order_id=order_id)
 
 
-def rows(client: HttpClient, query: str) -> AsyncIterator[Row]:
+def rows(client: HttpClient, query: str) -> Rows:
     """Every row of a query; raises Malformed past the 100,000 rows that SuiteQL gives out."""
     text = " ".join(query.split())
 

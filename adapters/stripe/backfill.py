@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from adapters.stripe.api import Record, StripeApi
-from adapters.stripe.billing import GONE, SUBSCRIPTIONS
 from adapters.stripe.facts import newest_stamp
-from adapters.stripe.records import INVOICES
+from adapters.stripe.paths import GONE, INVOICES, SUBSCRIPTIONS
 from canonical.facts import Kind
 
 # How long before the window an invoice may have been made that was settled within it.

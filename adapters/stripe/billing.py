@@ -1,10 +1,12 @@
 """Stripe in the role of billing."""
 
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Self
 
 from adapters.http import HttpClient, StaticAuth, require_environment, secret
 from adapters.stripe.api import Record, StripeApi
+from adapters.stripe.contracts import from_stripe_contract
 from adapters.stripe.errors import ERRORS
 from adapters.stripe.mapping import (
     ACCOUNT,
@@ -17,18 +19,22 @@ from adapters.stripe.mapping import (
     to_stripe_schedule,
     to_stripe_subscription,
 )
+from adapters.stripe.paths import CUSTOMERS, GONE, SCHEDULES, SUBSCRIPTIONS
+from adapters.stripe.receivables import StripeReceivables
+from adapters.stripe.records import TERMS
 from canonical.connections import Connection
 from canonical.effects import ExternalRef, Stamp
 from canonical.errors import DuplicateRecord, Malformed, NotFound
+from canonical.facts import InvoiceFacts
 from canonical.money import Money
 from canonical.plan import CustomerSpec, SubscriptionSpec
 from canonical.ports.billing import BillingPort
 from canonical.ports.port import Booking, RecordSummary
+from canonical.renewal import ContractTerms
 
-CUSTOMERS, SUBSCRIPTIONS = "/v1/customers", "/v1/subscriptions"
-SCHEDULES = "/v1/subscription_schedules"
-GONE = frozenset({"canceled", "incomplete_expired"})
 PRICES = ("phases.items.price",)
+SCHEDULE_PREFIX = "sub_sched_"
+UNBEGUN = ("customer", *PRICES)
 LISTED_PRICES = ("data.phases.items.price",)
 
 
@@ -38,6 +44,7 @@ class StripeBilling(BillingPort):
     def __init__(self, client: HttpClient) -> None:
         self._client = client
         self._api = StripeApi(client)
+        self._receivables = StripeReceivables(self._api)
 
     @classmethod
     def from_connection(cls, connection: Connection) -> Self:
@@ -124,6 +131,16 @@ class StripeBilling(BillingPort):
                 stamp.correlation_id,
             )  # fmt: skip
 
+    async def invoices(self, account_id: str, since: date) -> list[InvoiceFacts]:
+        """Of the account's one customer; raises DuplicateRecord when there are several."""
+        customer = await self._customer(account_id)
+        return [] if customer is None else await self._receivables.of_customer(customer, since)
+
+    async def contract(self, contract_id: str) -> ContractTerms:
+        """The subscription, or the schedule as long as there is none; raises NotFound."""
+        record = await self._contract(contract_id)
+        return from_stripe_contract(record, contract_id, self._client.connection.name)
+
     async def records(self) -> AsyncIterator[RecordSummary]:
         """Customers of ours, then subscriptions with the value computed from their items."""
         async for customer in self._api.list(CUSTOMERS):
@@ -139,6 +156,15 @@ class StripeBilling(BillingPort):
         async for subscription in self._api.list(SUBSCRIPTIONS, status="all"):
             if KEY in subscription["metadata"] and subscription["status"] not in GONE:
                 yield _booking(subscription, schedules.get(subscription["id"], subscription))
+
+    async def _contract(self, contract_id: str) -> Record:
+        ref = ExternalRef(id=contract_id)
+        if contract_id.startswith(SCHEDULE_PREFIX):
+            schedule = await self._existing(f"{SCHEDULES}/{contract_id}", ref, UNBEGUN)
+            contract_id = _subscription_of(schedule)
+            if not contract_id:
+                return schedule
+        return await self._existing(f"{SUBSCRIPTIONS}/{contract_id}", ref, TERMS)
 
     async def _customer(self, account_id: str) -> Record | None:
         found = [
@@ -161,8 +187,8 @@ class StripeBilling(BillingPort):
         ]
         return _only(found, f"subscriptions with key {stamp.key}")
 
-    async def _existing(self, path: str, ref: ExternalRef) -> Record:
-        record = await self._api.get(path)
+    async def _existing(self, path: str, ref: ExternalRef, expand: tuple[str, ...] = ()) -> Record:
+        record = await self._api.get(path, expand)
         if record is None:
             raise NotFound(f"Stripe has no {path}", about=ref.id)
         return record

@@ -30,7 +30,7 @@ def from_stripe_invoice(
 
     def read() -> InvoiceFacts:
         currency, transitions = invoice["currency"], invoice["status_transitions"]
-        due = _moment(invoice["due_date"])
+        due = _moment(invoice["due_date"] or _charged_at(invoice))
         return InvoiceFacts(
             **_origin(invoice, known_at, changed_at, _subscription_details(invoice)),
             number=invoice["number"] or "",
@@ -103,6 +103,14 @@ def newest_stamp(record: Record) -> datetime:
         return datetime.fromtimestamp(max(stamp for stamp in stamps if stamp), UTC)
 
     return _understood(read, record)
+
+
+def _charged_at(invoice: Record) -> int | None:
+    """When an invoice fell due that is charged and not sent: finalized, once charging was tried."""
+    if invoice["collection_method"] != "charge_automatically" or not invoice["attempted"]:
+        return None
+    finalized: int | None = invoice["status_transitions"]["finalized_at"]
+    return finalized
 
 
 def _items(items: Sequence[Record]) -> list[list[Any]]:

@@ -5,17 +5,20 @@ from itertools import islice
 from typing import Any
 
 from adapters.stripe.api import Record, StripeApi
-from adapters.stripe.billing import SUBSCRIPTIONS
 from adapters.stripe.facts import from_stripe_invoice, from_stripe_subscription, newest_stamp
+from adapters.stripe.paths import (
+    DISPUTES,
+    INVOICES,
+    PAYMENTS,
+    SETTLED_DISPUTES,
+    SUBSCRIPTIONS,
+)
 from canonical.errors import Malformed, NotFound
 from canonical.facts import AnyFacts, Kind
 from canonical.inbound import InboundEvent
 
-INVOICES, PAYMENTS, DISPUTES = "/v1/invoices", "/v1/invoice_payments", "/v1/disputes"
 PAYMENTS_MAX = 10
 TERMS = ("customer", "schedule.phases.items.price")
-# A dispute in any other state still holds the money.
-SETTLED_DISPUTES = frozenset({"won", "warning_closed", "prevented"})
 
 
 class StripeRecords:
@@ -51,14 +54,15 @@ class StripeRecords:
             return False
         paid, _ = await self._api.page(PAYMENTS, invoice=invoice["id"], limit=PAYMENTS_MAX)
         for payment in islice(paid, PAYMENTS_MAX):
-            for filters in _disputes_of(payment):
+            for filters in paid_by(payment):
                 found, _ = await self._api.page(DISPUTES, limit=PAYMENTS_MAX, **filters)
                 if any(dispute.get("status") not in SETTLED_DISPUTES for dispute in found):
                     return True
         return False
 
 
-def _disputes_of(payment: Record) -> list[dict[str, Any]]:
+def paid_by(payment: Record) -> list[dict[str, Any]]:
+    """What an invoice was paid by, as its disputes name it; raises Malformed."""
     try:
         made = payment["payment"]
         reference = made.get(made["type"])
