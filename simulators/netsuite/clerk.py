@@ -1,4 +1,4 @@
-"""What people do in the account by hand: invoice an order, receive a payment, write a credit."""
+"""What people do in the account by hand: invoice an order, receive a payment, note a dispute."""
 
 from typing import Any
 
@@ -34,6 +34,19 @@ class Clerk:
             item = self._held("invoice", invoice)["item"][0]["item"]
             fields = {"item": {"items": [{"item": item, "amount": amount}]}}
         return self._made("invoice", invoice, "creditMemo", fields)
+
+    def dispute(self, invoice: str, disputed: bool = True) -> str:
+        """Note that the customer disputes an invoice, or that the dispute is settled."""
+        held = self._held("invoice", invoice)
+        body = {"custbody_tieline_disputed": disputed}
+        return str(self.books.save("invoice", held, body, strict=True)["id"])
+
+    def void(self, invoice: str) -> str:
+        """Take an invoice back."""
+        held = self._held("invoice", invoice)
+        self.books.rules.void(held)
+        self.books.outbox.saved("invoice", held, held)
+        return str(held["id"])
 
     def _held(self, kind: str, key: str) -> Record:
         return self.books.records.get(kind, key)

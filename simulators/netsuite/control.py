@@ -1,6 +1,8 @@
 """NetSuite's own `/_sim` routes: its clock, tokens and periods, its clerk, and its sender."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from simulators.kernel import json_response
 from simulators.netsuite.errors import NetSuiteRefusal
 from simulators.netsuite.outbox import send
+from simulators.netsuite.receivables import ReceivablesError
 
 if TYPE_CHECKING:
     from simulators.netsuite.simulator import NetSuiteSimulator
@@ -20,10 +23,10 @@ Order = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 def control_routes(simulator: "NetSuiteSimulator") -> list[BaseRoute]:
     """POST each with a JSON object: `advance`, `expire-tokens`, `close-period`, `recognize`,
-    `invoice`, `pay`, `credit` and `send`."""
+    `invoice`, `pay`, `credit`, `dispute`, `void`, `receivables` and `send`."""
 
     async def advance(order: dict[str, Any]) -> dict[str, Any]:
-        simulator.moved_seconds += float(order["seconds"])
+        simulator.advance(float(order["seconds"]))
         return {"moved_seconds": simulator.moved_seconds}
 
     async def expire(_: dict[str, Any]) -> dict[str, Any]:
@@ -48,13 +51,24 @@ def control_routes(simulator: "NetSuiteSimulator") -> list[BaseRoute]:
     async def credit(order: dict[str, Any]) -> dict[str, Any]:
         return {"id": simulator.clerk.credit(**order)}
 
+    async def dispute(order: dict[str, Any]) -> dict[str, Any]:
+        return {"id": simulator.clerk.dispute(**order)}
+
+    async def void(order: dict[str, Any]) -> dict[str, Any]:
+        return {"id": simulator.clerk.void(**order)}
+
+    async def receivables(order: dict[str, Any]) -> dict[str, Any]:
+        day = order.get("as_of")
+        report = simulator.load_receivables(order["csv"], date.fromisoformat(day) if day else None)
+        return asdict(report)
+
     async def send_queued(order: dict[str, Any]) -> dict[str, Any]:
         return {"statuses": await send(simulator.books.outbox, order)}
 
     calls = {
         "advance": advance, "expire-tokens": expire, "close-period": close_period,
         "recognize": recognize, "invoice": invoice, "pay": pay, "credit": credit,
-        "send": send_queued,
+        "dispute": dispute, "void": void, "receivables": receivables, "send": send_queued,
     }  # fmt: skip
     return [_route(name, call) for name, call in calls.items()]
 
@@ -66,5 +80,7 @@ def _route(name: str, call: Order) -> Route:
             return json_response(await call(orjson.loads(body) if body else {}))
         except NetSuiteRefusal as refusal:
             return refusal.response()
+        except ReceivablesError as error:
+            return json_response({"error": str(error)}, 400)
 
     return Route(f"/_sim/{name}", endpoint, methods=["POST"])

@@ -61,6 +61,11 @@ def to_date(value: str | None, pattern: str = "") -> str | None:
     return f"{parts[3]}-{int(parts[1]):02d}-{int(parts[2]):02d}" if parts else value
 
 
+def trunc(value: str | None) -> str | None:
+    """The day of a moment, in the account's zone."""
+    return None if value is None else value[:10]
+
+
 def _python_format(pattern: str) -> str:
     # Quoted parts of a pattern stand for themselves.
     pieces = re.split(r'"([^"]*)"', pattern)

@@ -8,6 +8,11 @@ Kind = Literal["text", "bool", "integer", "amount", "number", "date", "enum", "r
 CUSTOM_BODY = (
     "custbody_tieline_key", "custbody_tieline_correlation", "custbody_billing_subscription",
 )  # fmt: skip
+# What this account declares besides: a dispute's mark, and what was agreed of a contract's end.
+CUSTOM_TYPED: dict[str, Kind] = {
+    "custbody_tieline_disputed": "bool", "custbody_tieline_notice_days": "integer",
+    "custbody_tieline_co_term": "date", "custbody_tieline_auto_renews": "bool",
+}  # fmt: skip
 CUSTOM_ENTITY = ("custentity_tieline_key", "custentity_tieline_correlation")
 CUSTOM_LINE = ("custcol_tieline_line", "custcol_charge_type", "custcol_milestone")
 

@@ -20,6 +20,8 @@ from simulators.netsuite.gate import ConcurrencyGate
 from simulators.netsuite.jobs import JOBS_PATH, Jobs
 from simulators.netsuite.money import exponent
 from simulators.netsuite.oauth import TOKEN_PATH, TokenOffice
+from simulators.netsuite.portfolio import Portfolio, Report
+from simulators.netsuite.receivables import read_receivables
 from simulators.netsuite.record_api import RecordApi, dumps, listing, page_of, read_json
 from simulators.netsuite.records import Record, Records
 from simulators.netsuite.revenue import Revenue
@@ -76,6 +78,7 @@ class NetSuiteSimulator(Simulator):
         self.revenue = Revenue(self.records, rules, self.revenue_lag_seconds)
         self.books = Books(self.records, rules, self.revenue)
         self.clerk = Clerk(self.books)
+        self.portfolio = Portfolio(self)
         self.api = RecordApi(self.records, self.books)
         self.jobs = Jobs()
         items, self.items = self.items, []
@@ -85,6 +88,19 @@ class NetSuiteSimulator(Simulator):
     def now(self) -> float:
         """The account's clock: real time, moved ahead by `/_sim/advance`."""
         return time.time() + self.moved_seconds
+
+    def advance(self, seconds: float) -> None:
+        """Move the account's clock on: what a portfolio has ahead up to then happens, each at its
+        own time, and open invoices fall overdue."""
+        self.portfolio.live_until(self.now() + seconds)
+        self.moved_seconds += seconds
+
+    def load_receivables(self, text: str, as_of: date | None = None) -> Report:
+        """Take in an accounts receivable file (CSV), whose day `as_of` is taken for today.
+
+        Raises ReceivablesError for a file that cannot be read at all.
+        """
+        return self.portfolio.load(read_receivables(text, self.currencies.values()), as_of)
 
     def load_items(self, items: Iterable[Mapping[str, str]]) -> None:
         """Add items that orders can name by external id; they survive a reset."""

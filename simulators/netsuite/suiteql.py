@@ -13,10 +13,17 @@ from simulators.netsuite.dates import (
     to_char,
     to_date,
     to_timestamp,
+    trunc,
 )
 from simulators.netsuite.errors import NetSuiteRefusal
 from simulators.netsuite.records import Record, Records
-from simulators.netsuite.schema import CUSTOM_BODY, CUSTOM_ENTITY, CUSTOM_LINE, TRANSACTIONS
+from simulators.netsuite.schema import (
+    CUSTOM_BODY,
+    CUSTOM_ENTITY,
+    CUSTOM_LINE,
+    CUSTOM_TYPED,
+    TRANSACTIONS,
+)
 from simulators.netsuite.transactions import is_transaction, status_letter
 
 TABLES = {
@@ -26,7 +33,7 @@ TABLES = {
     " trandate, duedate, foreigntotal NUMERIC, foreignamountunpaid NUMERIC,"
     " foreignamountpaid NUMERIC, currency INTEGER,"
     " subsidiary INTEGER, createdfrom INTEGER, createddate, lastmodifieddate, memo, otherrefnum, "
-    + ", ".join(CUSTOM_BODY),
+    + ", ".join([*CUSTOM_BODY, *CUSTOM_TYPED]),
     "transactionline": "'transaction' INTEGER, linesequencenumber INTEGER, item INTEGER,"
     " quantity NUMERIC, rate NUMERIC, foreignamount NUMERIC, isclosed, memo, mainline, taxline,"
     " createdfrom INTEGER, subsidiary INTEGER, " + ", ".join(CUSTOM_LINE),
@@ -65,6 +72,7 @@ DIALECT = (
     (re.compile(r"\b(FROM|JOIN)\s+transaction\b", re.I), r'\1 "transaction"'),
     (re.compile(r"(?<![\w.\"])transaction\.", re.I), '"transaction".'),
     (re.compile(r"\.transaction\b", re.I), '."transaction"'),
+    (re.compile(r"\bSYSDATE\b", re.I), "sysdate()"),
 )
 
 
@@ -79,6 +87,8 @@ class SuiteQL:
         self.base.create_function("to_timestamp", 2, to_timestamp, deterministic=True)
         self.base.create_function("sys_extract_utc", 1, sys_extract_utc, deterministic=True)
         self.base.create_function("to_char", -1, to_char, deterministic=True)
+        self.base.create_function("trunc", 1, trunc, deterministic=True)
+        self.base.create_function("sysdate", 0, lambda: kept(records.timestamp()))
         self.base.create_function("builtin_df", 1, lambda v: v)
         for table, columns in TABLES.items():
             self.base.execute(f'CREATE TABLE "{table}" ({columns})')

@@ -150,10 +150,22 @@ class TransactionRules:
                 self._settle_invoice(invoice)
                 self.records.touch("invoice", invoice)
 
+    def void(self, invoice: Record) -> None:
+        """Take an invoice back as if it had never been; refused once something was applied."""
+        if self.applied[invoice["id"]]:
+            raise user_error("This transaction cannot be voided: payments are applied to it.")
+        for line in invoice["item"]:
+            line.update(amount=ZERO, rate=ZERO)
+        invoice.update(subtotal=ZERO, taxTotal=ZERO, total=ZERO, amountRemaining=ZERO, voided=True,
+                       status={"id": "Voided", "refName": "Voided"})  # fmt: skip
+        self.records.touch("invoice", invoice)
+
     def _settle_invoice(self, invoice: Record) -> None:
         paid = sum(self.applied[invoice["id"]].values(), ZERO) if "id" in invoice else ZERO
         invoice["amountPaid"] = paid
         invoice["amountRemaining"] = invoice["total"] - paid
+        if invoice.get("voided"):
+            return
         state = "Open" if invoice["amountRemaining"] else "Paid In Full"
         invoice["status"] = {"id": state, "refName": state}
 
@@ -164,6 +176,8 @@ def status_letter(record_type: str, record: Record) -> str:
         return str(record["orderStatus"]["id"])
     if record_type == "customerPayment":
         return "C"
+    if record.get("voided"):
+        return "V"
     return "A" if record["status"]["id"] == "Open" else "B"
 
 

@@ -39,6 +39,9 @@ HAPPENINGS: dict[str, Happening] = {
     "void": lambda account, call, *_: invoices.void(account, call),
     "uncollectible": lambda account, call, *_: invoices.mark_uncollectible(account, call),
     "fail": lambda account, call, invoice, _: payments.fail(account, call, invoice),
+    "credit": lambda account, call, invoice, given: payments.credit(
+        account, call, invoice, int(given["amount"])
+    ),
     "overdue": _overdue,
     "dispute": lambda account, call, invoice, given: payments.dispute(
         account, call, invoice, **given

@@ -40,6 +40,27 @@ def fail(account: Account, call: Call, invoice: Obj) -> Obj:
     return invoice
 
 
+def credit(account: Account, call: Call, invoice: Obj, amount: int) -> Obj:
+    """A credit note takes from what is still to be paid; what it settles counts as paid."""
+    if invoice["status"] != "open" or not 0 < amount <= invoice["amount_remaining"]:
+        raise StripeError("You cannot credit more than what is still to be paid.", param="amount")
+    previous = {name: invoice[name] for name in ("amount_due", "amount_remaining")}
+    invoice["amount_due"] -= amount
+    invoice["amount_remaining"] -= amount
+    invoice["pre_payment_credit_notes_amount"] = (
+        invoice.get("pre_payment_credit_notes_amount", 0) + amount
+    )
+    account.tell(call, "credit_note.created", {
+        "id": account.ids.next("cn"), "object": "credit_note", "amount": amount,
+        "created": account.now(), "currency": invoice["currency"],
+        "customer": invoice["customer"], "invoice": invoice["id"], "livemode": False,
+        "pre_payment_amount": amount, "post_payment_amount": 0, "status": "issued",
+        "total": amount,
+    })  # fmt: skip
+    account.tell(call, "invoice.updated", invoice, previous)
+    return invoice if invoice["amount_remaining"] else settle(account, call, invoice)
+
+
 def tell_overdue(account: Account, call: Call) -> None:
     """Say of each sent invoice, once, that it is open past its due date."""
     for invoice in account.invoices.held():

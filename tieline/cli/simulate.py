@@ -1,6 +1,7 @@
 """`tieline simulate`: the five vendors on loopback, with the settings to reach them."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from tieline.cli.output import err, out
 from tieline.cli.signals import until_stopped
 from tieline.rehearsal.configuration import rehearsal_toml
 from tieline.rehearsal.credentials import make_credentials
+from tieline.rehearsal.receivables import described, load_receivables
 from tieline.rehearsal.vendors import VENDORS, make_simulators
 
 FOLDER = Path(".tieline/rehearsal")
@@ -33,6 +35,16 @@ def simulate(
     ] = FOLDER,
     crm_export: Annotated[
         Path | None, typer.Option(help="A Salesforce data export (folder of CSV files) to load.")
+    ] = None,
+    receivables: Annotated[
+        Path | None, typer.Option(help="Accounts receivable (a CSV file) to load into the ERP.")
+    ] = None,
+    receivables_as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            help="The file's day that is taken for today (default: of its newest invoice).",
+            formats=["%Y-%m-%d"],
+        ),
     ] = None,
     latency_ms: Annotated[float, typer.Option(help="Added to every vendor call.", min=0)] = 0.0,
     ports: Annotated[
@@ -58,8 +70,8 @@ def simulate(
     """
     asyncio.run(
         _simulate(
-            folder, crm_export, latency_ms, ports, (callout_url, billing_url), catalogue,
-            write_config,
+            folder, crm_export, (receivables, receivables_as_of), latency_ms, ports,
+            (callout_url, billing_url), catalogue, write_config,
         )
     )  # fmt: skip
 
@@ -67,6 +79,7 @@ def simulate(
 async def _simulate(
     folder: Path,
     crm_export: Path | None,
+    receivables: tuple[Path | None, datetime | None],
     latency_ms: float,
     ports: str,
     webhook_urls: tuple[str, str],
@@ -87,9 +100,16 @@ async def _simulate(
         )
     except ExportError as error:
         raise Misconfigured(f"--crm-export: {error}", about="crm-export") from error
+    portfolio, day = receivables
+    lines: list[str] = []
+    if portfolio is not None:
+        as_of = day.date() if day else None
+        lines = [*described(load_receivables(simulators, portfolio, as_of))]
     async with serving(simulators, by_vendor) as urls:
         for vendor, url in urls.items():
             out.print(f"{vendor:<11} {url}   control: {url}/_sim/state")
+        for line in lines:
+            out.print(line)
         if write_config is not None:
             write_config.write_text(
                 rehearsal_toml(

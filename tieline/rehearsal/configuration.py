@@ -54,6 +54,7 @@ def rehearsal_tables(
                 "client_id": ERP_CLIENT_ID,
                 "certificate_id": ERP_CERTIFICATE_ID,
                 "algorithm": "ES256",
+                "disputed_field": "custbody_tieline_disputed",
                 **erp_options,
             },
         },

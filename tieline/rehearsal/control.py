@@ -1,6 +1,7 @@
 """The simulators' control routes, as a vendor's administrator (or a bad day) would use them."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import httpx
@@ -45,6 +46,26 @@ class SimulatorControl:
         """Close deals as won, so that the CRM sends a signed callout each; how many arrived."""
         answer = await self._call("POST", "close", {"opportunity_ids": list(opportunities)})
         return int(answer["accepted"])
+
+    async def advance(self, seconds: float) -> None:
+        """Move the simulator's clock on, and let happen what lies ahead until then."""
+        await self._call("POST", "advance", {"seconds": seconds})
+
+    async def happen(self, invoice: str, what: str, **given: Any) -> None:
+        """Let something happen to an invoice of billing: `pay`, `fail`, `credit`, `dispute`, ..."""
+        await self._call("POST", f"invoices/{invoice}/{what}", given)
+
+    async def book(self, what: str, **given: Any) -> str:
+        """Let the ERP's clerk `invoice`, `pay`, `credit`, `dispute` or `void`; the id of what was
+        made or changed."""
+        answer = await self._call("POST", what, given)
+        return str(answer["id"])
+
+    async def load_receivables(self, csv: str, as_of: date | None = None) -> dict[str, Any]:
+        """Load an accounts receivable file into the ERP; what was loaded, and the bad lines."""
+        given = {"csv": csv, "as_of": as_of.isoformat() if as_of else None}
+        report: dict[str, Any] = await self._call("POST", "receivables", given)
+        return report
 
     async def _call(self, method: str, route: str, body: Any = None) -> Any:
         try:
