@@ -49,6 +49,7 @@ _TRANSACTION = _fields(
     tranDate="date", dueDate="date", startDate="date", endDate="date", shipDate="date",
     exchangeRate="number", billingAddress="raw", shippingAddress="raw", customForm="raw",
     location="raw", department="raw", salesRep="raw", toBeEmailed="bool", billingSchedule="raw",
+    **CUSTOM_TYPED,
 )  # fmt: skip
 _TRANSACTION_REFERENCES = {
     "entity": "customer", "subsidiary": "subsidiary", "currency": "currency", "terms": "term",

@@ -21,8 +21,14 @@ from canonical.errors import (
 )
 from canonical.plan import SalesOrderSpec
 from simulators.netsuite import NetSuiteSimulator
-from tests.adapters.contracts.erp import GLOBEX_ORDER, ORDER_STAMP, ErpContract
+from tests.adapters.contracts.erp import (
+    GLOBEX_CUSTOMER,
+    GLOBEX_ORDER,
+    ORDER_STAMP,
+    ErpContract,
+)
 from tests.adapters.contracts.port import GLOBEX, GLOBEX_DEAL, TokenContract, stamp
+from tests.adapters.contracts.receivables import ACCOUNT, days
 
 ITEMS = [
     {"externalId": "PLATFORM", "displayName": "Platform", "revRecRule": "straight-line"},
@@ -31,7 +37,10 @@ ITEMS = [
 OPTIONS = {
     "client_id": "tieline", "certificate_id": "cert-1", "algorithm": "ES256",
     "subsidiary.Acme Inc": "1", "currency.USD": "1", "terms": "4",
+    "disputed_field": "custbody_tieline_disputed",
 }  # fmt: skip
+DAY_SECONDS = 86_400
+CURRENCIES = {"USD": "1", "EUR": "2"}
 
 
 @lru_cache
@@ -46,6 +55,7 @@ class TestNetSuiteErp(TokenContract, ErpContract):
     write_path = "/record/v1/salesOrder/"
     write_method = "PUT"
     algorithm = "ES256"
+    absent_contract = "99999997"
 
     @pytest.fixture
     def simulator(self) -> NetSuiteSimulator:
@@ -72,6 +82,127 @@ class TestNetSuiteErp(TokenContract, ErpContract):
 
     def adapter(self, connection: Connection) -> NetSuiteErp:
         return NetSuiteErp.from_connection(connection)
+
+    async def issue(
+        self, port: NetSuiteErp, simulator: NetSuiteSimulator, account: str = ACCOUNT, *,
+        amount: str = "1000.00", currency: str = "USD", posted: int = -30, due: int = 15,
+    ) -> str:  # fmt: skip
+        if await port.find_customer(account) is None:
+            spec = GLOBEX_CUSTOMER.model_copy(update={"account_id": account})
+            await port.put_customer(spec, None, stamp(f"erp/customer/{account}"))
+        # The month that is closed for orders is open for whatever day today is.
+        simulator.periods[f"{days(posted):%Y-%m}"]["closed"] = False
+        held, simulator.moved_seconds = simulator.moved_seconds, posted * DAY_SECONDS
+        made = simulator.books.save("invoice", None, {
+            "entity": {"externalId": account}, "tranDate": days(posted).isoformat(),
+            "dueDate": days(due).isoformat(), "currency": {"id": CURRENCIES[currency]},
+            "item": {"items": [{"item": {"externalId": "PLATFORM"}, "amount": float(amount)}]},
+        })  # fmt: skip
+        simulator.moved_seconds = held
+        return str(made["id"])
+
+    def pay(self, simulator: NetSuiteSimulator, invoice: str, amount: str = "") -> None:
+        simulator.clerk.pay(invoice, float(amount) if amount else None)
+
+    def credit(self, simulator: NetSuiteSimulator, invoice: str, amount: str) -> None:
+        simulator.clerk.credit(invoice, float(amount))
+
+    def dispute(self, simulator: NetSuiteSimulator, invoice: str, *, settled: bool = False) -> None:
+        simulator.clerk.dispute(invoice, not settled)
+
+    def void(self, simulator: NetSuiteSimulator, invoice: str) -> None:
+        simulator.clerk.void(invoice)
+
+    async def test_an_account_costs_two_queries_however_many_invoices_it_has(
+        self, port: NetSuiteErp, simulator: NetSuiteSimulator
+    ) -> None:
+        """One for the invoices and one for what settled them."""
+        for posted in (-90, -60, -30):
+            self.pay(simulator, await self.issue(port, simulator, posted=posted))
+        simulator.log.clear()
+
+        await self.owed(port)
+
+        assert [call["path"] for call in simulator.log if "suiteql" in call["path"]] == [
+            "/services/rest/query/v1/suiteql"
+        ] * 2
+
+    async def test_without_the_field_of_the_account_nothing_is_disputed(
+        self, port: NetSuiteErp, simulator: NetSuiteSimulator, connection: Connection
+    ) -> None:
+        """NetSuite refuses a query for a field that it does not have, so it has to be named."""
+        self.dispute(simulator, await self.issue(port, simulator))
+        options = {k: v for k, v in connection.options.items() if k != "disputed_field"}
+        bare = self.adapter(connection.model_copy(update={"options": options}))
+
+        (invoice,) = await self.owed(bare)
+
+        assert not invoice.disputed
+        assert "disputed" not in simulator.log[-1]["body"]
+        await bare.aclose()
+
+    @pytest.mark.parametrize("name", ["disputed", "custbody_x FROM t--", "custbody_", "CUSTBODY_X"])
+    def test_a_field_that_is_none_never_reaches_a_query(
+        self, connection: Connection, name: str
+    ) -> None:
+        """It is refused when the connection is built."""
+        options = {**connection.options, "disputed_field": name}
+
+        with pytest.raises(Misconfigured):
+            NetSuiteErp.from_connection(connection.model_copy(update={"options": options}))
+
+    async def test_an_account_of_somebody_elses_making_is_not_ours(
+        self, port: NetSuiteErp, simulator: NetSuiteSimulator
+    ) -> None:
+        """An external id counts only on a customer that carries our key."""
+        await self.issue(port, simulator)
+        held = simulator.records.get("customer", f"eid:{ACCOUNT}")
+        simulator.books.save("customer", held, {"custentity_tieline_key": None})
+
+        assert await self.owed(port) == []
+
+    async def test_an_account_id_that_cannot_be_one_never_reaches_a_query(
+        self, port: NetSuiteErp, simulator: NetSuiteSimulator
+    ) -> None:
+        """SuiteQL knows no parameters."""
+        with pytest.raises(Malformed):
+            await port.invoices("' OR 1=1 --", days(-30))
+
+        assert not simulator.log
+
+    async def test_what_was_agreed_of_the_end_is_read_from_the_orders_own_fields(
+        self, port: NetSuiteErp, simulator: NetSuiteSimulator
+    ) -> None:
+        """Notice, co-term and automatic renewal, where the account declares such fields."""
+        await self.customer(port)
+        booked = await self.book(port)
+        held = simulator.records.get("salesOrder", booked.id)
+        simulator.books.save("salesOrder", held, {
+            "custbody_tieline_notice_days": 90, "custbody_tieline_co_term": "2027-06-30",
+            "custbody_tieline_auto_renews": True,
+        })  # fmt: skip
+
+        terms = await port.contract(booked.id)
+
+        assert (terms.notice_days, terms.co_term_on) == (90, days(0).replace(2027, 6, 30))
+        assert terms.auto_renews
+
+    async def test_an_order_whose_lines_have_no_dates_is_dated_by_its_own(
+        self, port: NetSuiteErp, simulator: NetSuiteSimulator
+    ) -> None:
+        """As orders are that nobody recognizes revenue of."""
+        await self.customer(port)
+        booked = await self.book(port)
+        held = simulator.records.get("salesOrder", booked.id)
+        for line in held["item"]:
+            line.pop("revRecStartDate", None)
+            line.pop("revRecEndDate", None)
+        held.update(startDate="2026-05-01", endDate="2027-04-30")
+
+        terms = await port.contract(booked.id)
+
+        assert str(terms.starts_on) == "2026-05-01"
+        assert str(terms.ends_on) == "2027-04-30"
 
     async def test_every_write_asks_for_strict_validation(
         self, port: NetSuiteErp, simulator: NetSuiteSimulator

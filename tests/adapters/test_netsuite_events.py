@@ -1,5 +1,6 @@
 """NetSuite as a source of events, over real HTTP, against the stand-in of SuiteTalk REST."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from adapters.netsuite.webhook import verify
 from adapters.registry import connect_events
 from canonical.connections import Connection, Environment, Role
 from canonical.errors import CursorExpired, Malformed, NotFound
+from canonical.events import InvoiceOverdue, InvoicePosted
 from canonical.facts import ContractFacts, InvoiceFacts, InvoiceStatus, Kind
 from canonical.inbound import Channel, InboundEvent
 from canonical.money import Money
@@ -43,10 +45,9 @@ def usd(major: str) -> Money:
     return Money.of(major, "USD")
 
 
-class TestNetSuiteEvents(DriftContract):
-    """NetSuite keeps the contract of a source, and its traps are avoided."""
+class NetSuiteContract(DriftContract):
+    """What both feeds share."""
 
-    stream = "transactions"
     forgets = False
     feed_path = "/suiteql"
     identifying, needed = "changed", "currency"
@@ -82,6 +83,17 @@ class TestNetSuiteEvents(DriftContract):
         settings = NetSuiteSettings.from_connection(connection)
         return NetSuiteEvents(client, settings, rows_max=self.page_size)
 
+    async def about(self, events: EventsPort, subject: str) -> list[InboundEvent]:
+        """The hints of one subject so far."""
+        found, _, _ = await self.told(events, self.beginning(events))
+        return [event for event in found if event.subject == subject]
+
+
+class TestNetSuiteEvents(NetSuiteContract):
+    """NetSuite keeps the contract of a source, and its traps are avoided."""
+
+    stream = "transactions"
+
     async def change(self, simulator: NetSuiteSimulator, number: int) -> str:
         return order(simulator, number, memo=f"at {simulator.now()}")
 
@@ -90,7 +102,7 @@ class TestNetSuiteEvents(DriftContract):
         source = connect_events(connection)
 
         assert isinstance(source, NetSuiteEvents)
-        assert source.streams() == ["transactions"]
+        assert source.streams() == ["transactions", "overdue"]
         await source.aclose()
 
     async def test_a_new_invoice_is_read_with_what_belongs_to_it(
@@ -329,10 +341,139 @@ class TestNetSuiteEvents(DriftContract):
 
         assert not simulator.log
 
-    async def about(self, events: EventsPort, subject: str) -> list[InboundEvent]:
-        """The hints of one subject so far."""
-        found, _, _ = await self.told(events, self.beginning(events))
-        return [event for event in found if event.subject == subject]
+
+class TestOverdueInvoices(NetSuiteContract):
+    """The feed of what time alone does to invoices keeps the same contract."""
+
+    stream = "overdue"
+    reach = timedelta(days=60)
+
+    async def change(self, simulator: NetSuiteSimulator, number: int) -> str:
+        """An invoice that fell overdue; the next time its due date is moved, to a later one."""
+        if not hasattr(simulator, "dues"):
+            simulator.dues = itertools.count(-50)  # type: ignore[attr-defined]
+        due = days(next(simulator.dues))  # type: ignore[attr-defined]
+        held = simulator.records.find("salesOrder", f"eid:so-0065g00000Glo{number}")
+        if held is None:
+            order(simulator, number)
+            return simulator.clerk.invoice(f"eid:so-0065g00000Glo{number}", dueDate=due)
+        simulator.moved_seconds += 2
+        (invoice,) = [
+            one for one in simulator.records.tables["invoice"].values()
+            if one["createdFrom"]["id"] == held["id"]
+        ]  # fmt: skip
+        return str(simulator.books.save("invoice", invoice, {"dueDate": due})["id"])
+
+    async def test_an_overdue_invoice_is_told_once_by_its_due_date(
+        self, events: EventsPort, simulator: NetSuiteSimulator
+    ) -> None:
+        """The id follows from invoice and due date, so that polls and backfills are one event."""
+        invoice = owed(simulator, due=-3)
+
+        (event,) = await self.about(events, invoice)
+        now = datetime.now(UTC)
+        again = [e async for e in events.backfill("overdue", now - timedelta(days=10), now)]
+
+        assert event.event_id == f"ns:invoice:{invoice}:overdue:{days(-3)}"
+        assert [e.event_id for e in again] == [event.event_id]
+        assert event.kind == Kind.INVOICE
+        assert event.occurred_at is not None
+        assert event.occurred_at.date().isoformat() == days(-3)
+
+    async def test_it_makes_the_invoice_overdue_when_it_is_read_and_once_only(
+        self, events: EventsPort, simulator: NetSuiteSimulator
+    ) -> None:
+        """The record has not changed since it was posted: the day has."""
+        invoice = owed(simulator, due=-3)
+        (event,) = await self.about(events, invoice)
+        before = await events.read(event)
+        simulator.clerk.pay(invoice, 100.0)
+        after = await events.read(event)
+
+        when_due = date.fromisoformat(days(-3))
+        earlier = occurrences("main", None, before, when_due)
+        first = occurrences("main", before, before, when_due + timedelta(days=1))
+        second = occurrences("main", before, after, when_due + timedelta(days=2))
+
+        assert before.version == event.version
+        assert [type(one.data) for one in earlier] == [InvoicePosted]
+        told = [o.once for o in first + second if isinstance(o.data, InvoiceOverdue)]
+        assert told == [days(-3), days(-3)]
+
+    async def test_a_payment_counts_as_a_change_of_the_version(
+        self, events: EventsPort, simulator: NetSuiteSimulator
+    ) -> None:
+        """Else the hint would look older than what is known, and be put aside unread."""
+        invoice = owed(simulator, due=-3)
+        simulator.moved_seconds += 5
+        payment = simulator.clerk.pay(invoice, 100.0)
+        stamp = simulator.records.get("customerPayment", payment)["lastModifiedDate"]
+        held = simulator.records.get("invoice", invoice)
+        held["lastModifiedDate"] = held["createdDate"]  # some accounts do not stamp it anew
+        simulator.records.changed["invoice", invoice] = None
+
+        (event,) = await self.about(events, invoice)
+
+        assert event.version == stamp
+        assert (await events.read(event)).version == stamp
+
+    @pytest.mark.parametrize("what", ["paid", "credited", "void", "not due"])
+    async def test_what_is_not_owed_any_more_or_not_yet_is_not_told(
+        self, events: EventsPort, simulator: NetSuiteSimulator, what: str
+    ) -> None:
+        """Only what is open after its due date."""
+        invoice = owed(simulator, due=3 if what == "not due" else -3)
+        settle = {
+            "paid": simulator.clerk.pay, "credited": simulator.clerk.credit,
+            "void": simulator.clerk.void, "not due": str,
+        }  # fmt: skip
+        settle[what](invoice)
+
+        assert await self.about(events, invoice) == []
+
+    async def test_an_invoice_falls_overdue_as_the_accounts_clock_goes_on(
+        self, events: EventsPort, simulator: NetSuiteSimulator
+    ) -> None:
+        """Due in ten days, unpaid in twelve."""
+        invoice = owed(simulator, due=10)
+        early, cursor, _ = await self.told(events, self.beginning(events))
+        simulator.advance(12 * 86_400)
+
+        late, _, read_up_to = await self.told(events, cursor)
+
+        assert early == []
+        assert [event.subject for event in late] == [invoice]
+        assert datetime.now(UTC) - read_up_to < timedelta(minutes=1)
+
+    async def test_a_change_after_the_window_leaves_a_count_complete(
+        self, events: EventsPort, simulator: NetSuiteSimulator
+    ) -> None:
+        """The other feed tells of that change; here the invoice counts by its presence."""
+        invoice = owed(simulator, due=-3)
+        end = datetime.fromtimestamp(simulator.now() - 3600, UTC)
+
+        census = await events.census("overdue", end - timedelta(days=9), end)
+
+        assert census == {invoice: ""}
+
+    @pytest.mark.parametrize("cursor", ["", "[]", '["soon",1]', "{", "[1,2]", '["2026-01-01","x"]'])
+    async def test_a_cursor_of_another_making_is_expired(
+        self, events: EventsPort, cursor: str
+    ) -> None:
+        """So that the gap is backfilled, not a page silently empty."""
+        with pytest.raises(CursorExpired):
+            await events.changes("overdue", cursor)
+
+
+def days(count: int) -> str:
+    """So many days from today, as NetSuite writes a date."""
+    return (datetime.now(UTC).date() + timedelta(days=count)).isoformat()
+
+
+def owed(simulator: NetSuiteSimulator, due: int) -> str:
+    """Globex's invoice, due so many days from today."""
+    order(simulator, 1)
+    return simulator.clerk.invoice("eid:so-0065g00000Glo1", dueDate=days(due))
 
 
 def order(simulator: NetSuiteSimulator, number: int, amount: float = 12000.10, **more: Any) -> str:

@@ -1,7 +1,8 @@
 """Stripe as billing, against the simulated account over real HTTP."""
 
 import logging
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,15 +11,19 @@ from canonical.connections import Connection, Environment
 from canonical.effects import Stamp
 from canonical.errors import (
     Conflict,
+    Malformed,
     Misconfigured,
     NotFound,
     OutcomeUnknown,
     Rejected,
     UnsupportedTerms,
 )
+from canonical.facts import InvoiceStatus
+from canonical.money import Money
 from canonical.plan import OneTimeItem, Phase
 from canonical.ports import Booking
-from simulators.stripe import StripeSimulator
+from simulators.stripe import StripeSimulator, invoices, subscriptions
+from simulators.stripe.store import Call
 from tests.adapters.contracts.billing import (
     GLOBEX,
     TODAY,
@@ -28,8 +33,11 @@ from tests.adapters.contracts.billing import (
     subscription,
 )
 from tests.adapters.contracts.port import stamp
+from tests.adapters.contracts.receivables import ACCOUNT, days, usd
 
 KEY = "sk_test_canary4711"
+DAY_SECONDS = 86_400
+CANCEL_AT = str(int(datetime(2031, 7, 1, tzinfo=UTC).timestamp()))
 
 
 class TestStripeBilling(BillingPortContract):
@@ -37,6 +45,7 @@ class TestStripeBilling(BillingPortContract):
 
     write_method = "POST"
     write_path = "/v1/subscriptions$"
+    absent_contract = "sub_1Nobody"
 
     @pytest.fixture
     def simulator(self) -> StripeSimulator:
@@ -59,6 +68,139 @@ class TestStripeBilling(BillingPortContract):
     def put_products(self, simulator: StripeSimulator) -> None:
         simulator.products = [{"id": n, "name": n} for n in ("prod_basic", "prod_setup")]
         simulator.reset()
+
+    async def issue(
+        self, port: StripeBilling, simulator: StripeSimulator, account: str = ACCOUNT, *,
+        amount: str = "1000.00", currency: str = "USD", posted: int = -30, due: int = 15,
+        **more: str,
+    ) -> str:  # fmt: skip
+        ref = await port.find_customer(account)
+        if ref is None:
+            spec = GLOBEX.model_copy(update={"account_id": account})
+            ref = await port.put_customer(spec, None, stamp(f"customer/{account}"))
+        held, simulator.advanced_seconds = simulator.advanced_seconds, posted * DAY_SECONDS
+        item = {"customer": ref.id, "currency": currency.lower(),
+                "amount": str(Money.of(amount, currency).amount_minor)}  # fmt: skip
+        invoices.create_item(simulator.account, Call((), item))
+        given = {"customer": ref.id, "currency": currency.lower(),
+                 "pending_invoice_items_behavior": "include"}  # fmt: skip
+        how = more or {"collection_method": "send_invoice", "days_until_due": str(due - posted)}
+        draft = invoices.create(simulator.account, Call((), given | how))
+        made = invoices.finalize(simulator.account, Call((), {}), draft)
+        simulator.advanced_seconds = held
+        return str(made["id"])
+
+    def pay(self, simulator: StripeSimulator, invoice: str, amount: str = "") -> None:
+        part = {"amount": Money.of(amount, "USD").amount_minor} if amount else {}
+        simulator.happen(invoice, "pay", **part)
+
+    def credit(self, simulator: StripeSimulator, invoice: str, amount: str) -> None:
+        simulator.happen(invoice, "credit", amount=Money.of(amount, "USD").amount_minor)
+
+    def dispute(self, simulator: StripeSimulator, invoice: str, *, settled: bool = False) -> None:
+        simulator.happen(invoice, "dispute", status="won" if settled else "needs_response")
+
+    def void(self, simulator: StripeSimulator, invoice: str) -> None:
+        simulator.happen(invoice, "void")
+
+    async def test_a_charge_that_failed_makes_its_invoice_due_on_the_day_it_was_final(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """An invoice that is charged and not sent has no due date of its own."""
+        charged = await self.issue(
+            port, simulator, posted=-20, collection_method="charge_automatically"
+        )
+        (untried,) = await self.owed(port)
+        simulator.happen(charged, "fail")
+        (failed,) = await self.owed(port)
+
+        assert (untried.due_on, failed.due_on) == (None, days(-20))
+        assert failed.remaining == usd("1000.00")
+
+    async def test_a_draft_is_left_out_and_a_debt_given_up_is_not(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """However old the debt is."""
+        lost = await self.issue(port, simulator, posted=-300, due=-270)
+        simulator.happen(lost, "uncollectible")
+        await self.issue(port, simulator, posted=-5)
+        invoices.create(
+            simulator.account,
+            Call((), {"customer": simulator.state()["customers"][0]["id"], "currency": "usd"}),
+        )
+
+        told = await self.owed(port, days(-30))
+
+        assert [one.status for one in told] == [InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.OPEN]
+
+    async def test_without_a_dispute_no_payment_is_read(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """Customers, invoices and disputes: three requests, however many invoices are paid."""
+        for posted in (-90, -60, -30):
+            self.pay(simulator, await self.issue(port, simulator, posted=posted))
+        simulator.log.clear()
+
+        await self.owed(port)
+
+        assert [call["path"] for call in simulator.log] == [
+            "/v1/customers", "/v1/invoices", "/v1/disputes",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("changed", "expected"),
+        [
+            ({"cancel_at": CANCEL_AT}, (date(2031, 6, 30), None, None, False)),
+            ({"metadata": {"tieline_notice_days": "60"}}, (None, 60, None, True)),
+            ({"metadata": {"tieline_co_term_on": "2031-02-28"}},
+             (None, None, date(2031, 2, 28), True)),
+        ],
+        ids=["cancelled at a date", "notice", "co-term"],
+    )  # fmt: skip
+    async def test_what_somebody_agreed_of_the_end_at_stripe_is_stated(
+        self,
+        port: StripeBilling,
+        simulator: StripeSimulator,
+        changed: dict[str, Any],
+        expected: tuple[date | None, int | None, date | None, bool],
+    ) -> None:
+        """A cancellation at a date moves the end; metadata carry what Stripe has no field for."""
+        await self.prepare(port)
+        ref = await self.write(port)
+        before = await port.contract(ref.id)
+        subscriptions.update(simulator.account, Call((ref.id,), changed))
+
+        terms = await port.contract(ref.id)
+
+        ends_on, notice, co_term, renews = expected
+        assert terms.ends_on == (ends_on or before.ends_on)
+        assert (terms.notice_days, terms.co_term_on, terms.auto_renews) == (notice, co_term, renews)
+
+    async def test_a_notice_that_is_no_number_is_malformed(
+        self, port: StripeBilling, simulator: StripeSimulator
+    ) -> None:
+        """A person has typed it, and nothing is guessed."""
+        await self.prepare(port)
+        ref = await self.write(port)
+        wrong = {"metadata": {"tieline_notice_days": "two months"}}
+        subscriptions.update(simulator.account, Call((ref.id,), wrong))
+
+        with pytest.raises(Malformed, match=ref.id):
+            await port.contract(ref.id)
+
+    async def test_a_contract_whose_schedule_was_released_keeps_its_dates(
+        self, port: StripeBilling
+    ) -> None:
+        """The months that were sold stand on the subscription too."""
+        await self.prepare(port)
+        spec = subscription(*ramp(TODAY))
+        ref = await port.create_subscription(spec, self.customer.id, stamp("deal/1"))
+        before = await port.contract(ref.id)
+        await port._api.post(f"/v1/subscription_schedules/{ref.detail['schedule']}/release", {})
+
+        after = await port.contract(ref.id)
+
+        assert (after.starts_on, after.ends_on) == (before.starts_on, before.ends_on)
 
     async def test_a_stored_failure_is_overcome_under_a_second_key(
         self, port: StripeBilling, simulator: StripeSimulator

@@ -476,6 +476,7 @@ INVOICE = {
     "customer": {"id": "cus_1", "object": "customer", "deleted": True}, "status": "open",
     "status_transitions": {"finalized_at": 1_790_000_000, "paid_at": None}, "total": 100,
     "amount_paid": 0, "amount_remaining": 100, "due_date": None, "number": "GLX-0001",
+    "collection_method": "send_invoice", "attempted": False,
 }  # fmt: skip
 AT = {
     "known_at": datetime(2026, 11, 22, tzinfo=UTC),

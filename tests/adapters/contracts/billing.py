@@ -10,7 +10,9 @@ from canonical.errors import DuplicateRecord, NotFound
 from canonical.money import Money
 from canonical.plan import CustomerSpec, OneTimeItem, Phase, PricedItem, SubscriptionSpec
 from canonical.ports import BillingPort, Booking
+from domain.calendar import add_months
 from tests.adapters.contracts.port import PortContract, stamp
+from tests.adapters.contracts.receivables import ReceivablesContract
 
 GLOBEX = CustomerSpec(
     account_id="0015g00000GlobexAAA", name="Globex GmbH", email="ap@globex.example", country="DE",
@@ -58,7 +60,7 @@ def ramp(starts_on: date) -> list[Phase]:
     return [year(n) for n in range(3)]
 
 
-class BillingPortContract(PortContract):
+class BillingPortContract(ReceivablesContract, PortContract):
     """The billing suite: one customer an account, one subscription a deal, money to the cent."""
 
     def put_products(self, simulator: Any) -> None:
@@ -213,3 +215,37 @@ class BillingPortContract(PortContract):
 
         with pytest.raises(NotFound, match="prod_nowhere"):
             await port.create_subscription(spec, customer.id, stamp("deal/1"))
+
+    @pytest.mark.parametrize("starts", [0, -40, 30], ids=["today", "in the past", "ahead"])
+    @pytest.mark.parametrize("years", [1, 3], ids=["one phase", "ramp"])
+    async def test_a_contract_states_the_days_and_the_value_that_were_sold(
+        self, port: BillingPort, starts: int, years: int
+    ) -> None:
+        """From the first day of service to the last, also before it has begun."""
+        customer = await port.put_customer(GLOBEX, None, stamp("customer"))
+        begins = (TODAY + timedelta(days=starts)).replace(day=min(28, TODAY.day))
+        spec = subscription(*ramp(begins)[:years])
+        ref = await port.create_subscription(spec, customer.id, stamp("deal/1"))
+
+        terms = await port.contract(ref.id)
+
+        assert (terms.contract_id, terms.connection) == (ref.id, "billing")
+        assert (terms.account_id, terms.opportunity_id) == (GLOBEX.account_id, DEAL)
+        assert terms.legal_entity == "Tieline GmbH"
+        assert (terms.starts_on, terms.value) == (begins, spec.total)
+        assert terms.ends_on == add_months(begins, 12 * years) - timedelta(days=1)
+        assert terms.active
+        assert (terms.notice_days, terms.co_term_on) == (None, None)
+
+    @pytest.mark.parametrize("years", [1, 3], ids=["one phase", "ramp"])
+    async def test_a_cancelled_contract_stands_no_more(self, port: BillingPort, years: int) -> None:
+        """It ended on the day it was cancelled, and renews no more."""
+        customer = await port.put_customer(GLOBEX, None, stamp("customer"))
+        spec = subscription(*ramp(TODAY)[:years])
+        ref = await port.create_subscription(spec, customer.id, stamp("deal/1"))
+        await port.cancel_subscription(ref, stamp("deal/1"))
+
+        terms = await port.contract(ref.id)
+
+        assert (terms.active, terms.auto_renews) == (False, False)
+        assert terms.ends_on in (TODAY, TODAY + timedelta(days=1), TODAY - timedelta(days=1))

@@ -11,6 +11,7 @@ from canonical.orders import Charge
 from canonical.plan import CustomerSpec, SalesOrderLine, SalesOrderSpec
 from canonical.ports import Booking, ErpPort
 from tests.adapters.contracts.port import GLOBEX, GLOBEX_DEAL, PortContract, stamp
+from tests.adapters.contracts.receivables import ReceivablesContract
 
 CUSTOMER_STAMP = stamp("erp/customer/0015g00000GLOBEXAA/r1")
 ORDER_STAMP = stamp("erp/sales_order/0065g00000GLOBEXAA")
@@ -58,7 +59,7 @@ GLOBEX_ORDER = SalesOrderSpec(
 )
 
 
-class ErpContract(PortContract):
+class ErpContract(ReceivablesContract, PortContract):
     """Inherited by each vendor's test class, which gives a `port` over its simulator.
 
     The ERP knows the items PLATFORM (recognized straight-line) and GOLIVE (held for a milestone),
@@ -163,3 +164,32 @@ class ErpContract(PortContract):
         """What is not an id of the ERP is refused before anything is asked."""
         with pytest.raises(TielineError):
             await port.revenue_schedule(order_id, "USD")
+        with pytest.raises(TielineError):
+            await port.contract(order_id)
+
+    async def test_a_contract_states_the_service_dates_that_were_booked(
+        self, port: ErpPort
+    ) -> None:
+        """From the first day of the platform to its last; the go-live has none."""
+        await self.customer(port)
+        booked = await self.book(port)
+
+        terms = await port.contract(booked.id)
+
+        assert terms.contract_id == booked.id
+        assert (terms.account_id, terms.opportunity_id) == (GLOBEX, GLOBEX_DEAL)
+        assert (terms.legal_entity, terms.active) == ("Acme Inc", True)
+        assert (terms.starts_on, terms.ends_on) == (date(2026, 4, 1), date(2027, 3, 31))
+        assert terms.value == GLOBEX_ORDER.total
+        assert (terms.notice_days, terms.co_term_on, terms.auto_renews) == (None, None, False)
+
+    async def test_a_closed_contract_stands_no_more(self, port: ErpPort) -> None:
+        """Its dates are still those that were booked."""
+        await self.customer(port)
+        booked = await self.book(port)
+        await port.close_sales_order(booked, ORDER_STAMP)
+
+        terms = await port.contract(booked.id)
+
+        assert (terms.active, terms.status) == (False, "closed")
+        assert terms.ends_on == date(2027, 3, 31)

@@ -29,6 +29,8 @@ class EventsContract(ABC):
     page_size = 2
     # Whether the vendor's feed can forget a cursor at all.
     forgets = True
+    # How far back the suite's changes may lie.
+    reach = LONG_AGO
     # A path that every `changes` call asks for.
     feed_path: str
 
@@ -79,7 +81,7 @@ class EventsContract(ABC):
 
     def beginning(self, events: EventsPort) -> str:
         """A cursor before everything that the test does."""
-        return events.start(self.stream, datetime.now(UTC) - LONG_AGO)
+        return events.start(self.stream, datetime.now(UTC) - self.reach)
 
     async def test_every_change_is_told_page_by_page_with_what_identifies_it(
         self, events: EventsPort, simulator: Any
@@ -178,7 +180,7 @@ class EventsContract(ABC):
         found = [
             event
             async for event in events.backfill(
-                self.stream, now - LONG_AGO, now + timedelta(minutes=5)
+                self.stream, now - self.reach, now + timedelta(minutes=5)
             )
         ]
 
@@ -193,7 +195,7 @@ class EventsContract(ABC):
         now = datetime.now(UTC)
         found, _, _ = await self.told(events, self.beginning(events))
 
-        census = await events.census(self.stream, now - LONG_AGO, now + timedelta(minutes=5))
+        census = await events.census(self.stream, now - self.reach, now + timedelta(minutes=5))
 
         assert subjects <= census.keys()
         for subject in subjects:
