@@ -2,16 +2,16 @@
 
 The file's days are moved as one, so that its day `as_of` is the account's today: whoever uses the
 account keeps the real clock. What lies before has happened when the file is loaded, each record
-with the stamps of its own day; what lies ahead happens as the clock is advanced.
+with the stamps of its own day; what lies ahead happens as the clock is advanced, at the time of day
+at which the file was loaded, so that each whole day forward is a day of the file.
 """
 
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
 from typing import Protocol
 
 from simulators.netsuite.clerk import Clerk
@@ -19,8 +19,7 @@ from simulators.netsuite.receivables import BadLine, Read, Receivable
 from simulators.netsuite.records import Record
 
 ITEM = "RECEIVABLE"
-# In Pacific time, which the account keeps, all of these are on the same day as in UTC.
-POSTED_AT, PAID_AT = time_of_day(16), time_of_day(18)
+DAY_SECONDS = 86_400
 
 Act = Callable[[], None]
 
@@ -64,13 +63,16 @@ class Portfolio:
         report = Report(bad=read.bad, bad_count=read.bad_count)
         if not read.receivables:
             return report
-        today = datetime.fromtimestamp(self.account.now(), UTC).date()
+        present = self.account.now()
+        today = datetime.fromtimestamp(present, UTC).date()
         as_of = as_of or max(one.invoiced_on for one in read.receivables)
         moved = today - as_of
         self._customers(read.receivables)
         for one in read.receivables:
-            self._expect(one, moved)
-        self.live_until(self.account.now())
+            for day, act in self._life(one, moved):
+                moment = present + (day + moved - today).days * DAY_SECONDS
+                heapq.heappush(self.ahead, (moment, next(self._order), act))
+        self.live_until(present)
         report.as_of, report.today = as_of.isoformat(), today.isoformat()
         report.customers = len({one.customer for one in read.receivables})
         report.invoices = len(read.receivables)
@@ -89,14 +91,10 @@ class Portfolio:
         finally:
             self.account.moved_seconds = present
 
-    def _expect(self, one: Receivable, moved: timedelta) -> None:
-        self._at(one.invoiced_on + moved, POSTED_AT, lambda: self._post(one, moved))
+    def _life(self, one: Receivable, moved: timedelta) -> Iterator[tuple[date, Act]]:
+        yield one.invoiced_on, lambda: self._post(one, moved)
         if one.settled_on:
-            self._at(one.settled_on + moved, PAID_AT, lambda: self._settle(one))
-
-    def _at(self, day: date, hour: time_of_day, act: Act) -> None:
-        moment = datetime.combine(day, hour, UTC).timestamp()
-        heapq.heappush(self.ahead, (moment, next(self._order), act))
+            yield one.settled_on, lambda: self._settle(one)
 
     def _customers(self, receivables: list[Receivable]) -> None:
         """A customer each, as Tieline would have made it: its external id is the account's."""

@@ -40,6 +40,45 @@ def test_five_vendors_answer_until_they_are_told_to_stop(nowhere: Path) -> None:
     assert [connection.url for connection in connected.values()] == list(urls.values())
 
 
+def test_receivables_are_loaded_into_the_erp_and_bad_lines_are_said(nowhere: Path) -> None:
+    """How the portfolio stands on the day that is taken for today."""
+    lines = ["invoice,customer,invoice date,due date,amount,settled date"]
+    lines += ["G-1,001Globex,2013-01-02,2013-02-01,55.94,", "G-2,001Globex,2013-01-02,later,1,"]
+    (nowhere / "ar.csv").write_text("\n".join(lines))
+    command = ["simulate", "--ports", "0,0,0,0,0", "--receivables", "ar.csv"]
+    command += ["--receivables-as-of", "2013-02-10"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tieline", *command],
+        cwd=nowhere,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        said = [running.stdout.readline() for _ in (*VENDORS, "receivables", "bad line")]
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=STOP_SECONDS)
+
+    assert running.returncode == 0
+    assert said[-2:] == [
+        "receivables 1 invoices of 1 customers, 2013-02-10 taken for today: "
+        "1 open (1 overdue, 0 disputed), 0 paid, 0 ahead\n",
+        "  line 3 left out: 'later' is no due date\n",
+    ]
+
+
+def test_receivables_that_cannot_be_read_are_refused(nowhere: Path) -> None:
+    """A file that is not there, and one that holds something else."""
+    (nowhere / "other.csv").write_text("a,b\n1,2\n")
+    given = ("simulate", "--folder", nowhere, "--ports", "0,0,0,0,0", "--receivables")
+
+    missing, other = tieline(*given, "no.csv"), tieline(*given, "other.csv")
+
+    assert missing.code == other.code == 2
+    assert missing.refusal.startswith("Misconfigured: --receivables: ")
+    assert "no column for invoice" in other.refusal
+
+
 def test_help_and_simulators_start_without_what_only_others_need(nowhere: Path) -> None:
     """They are what a person starts most often, so they leave Temporal and SQL alone."""
     script = (
