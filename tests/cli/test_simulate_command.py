@@ -56,10 +56,13 @@ def test_receivables_are_loaded_into_the_erp_and_bad_lines_are_said(nowhere: Pat
     ) as running:
         assert running.stdout is not None
         said = [running.stdout.readline() for _ in (*VENDORS, "receivables", "bad line")]
+        url = next(line.split()[1] for line in said if line.startswith("netsuite"))
+        (invoice,) = httpx.get(f"{url}/_sim/state").json()["invoice"].values()
         running.send_signal(signal.SIGTERM)
         running.communicate(timeout=STOP_SECONDS)
 
     assert running.returncode == 0
+    assert (invoice["tranId"], invoice["status"]["refName"]) == ("G-1", "Open")
     assert said[-2:] == [
         "receivables 1 invoices of 1 customers, 2013-02-10 taken for today: "
         "1 open (1 overdue, 0 disputed), 0 paid, 0 ahead\n",
