@@ -1,6 +1,7 @@
 """A hint is followed by one read, and what happened between two reads is told exactly once."""
 
 import random
+from datetime import date, timedelta
 
 import pytest
 
@@ -66,6 +67,28 @@ async def test_a_read_that_skipped_versions_tells_all_of_it_at_once(db: Database
         ("invoice.posted", "invoice/in_0001"),
         ("payment.received", "invoice/in_0001"),
     ]
+
+
+async def test_an_invoice_that_nobody_changed_falls_overdue_once_its_day_has_passed(
+    db: Database,
+) -> None:
+    """The hint has the version that is known: equal is not old, and the day is another one."""
+    source, inbox = MemorySource(), Inbox(db)
+    owed = invoice(1, 0, due_on=date(2026, 4, 1))
+    hints = [
+        source.hint(owed).model_copy(update={"event_id": f"in_0001:{what}"})
+        for what in ("posted", "overdue:2026-04-01", "seen again")
+    ]
+    for hint in hints:
+        await inbox.store(hint)
+    posted, overdue, again = await inbox.pending(100, source=source.name)
+    await Records(db, clock=lambda: MORNING).take(posted, owed)
+    later = Records(db, clock=lambda: MORNING + timedelta(days=31))
+
+    await later.take(overdue, owed)
+    await later.take(again, owed)
+
+    assert [kind for kind, _ in await told(db)] == ["invoice.posted", "invoice.overdue"]
 
 
 async def test_an_older_read_has_no_effect(db: Database) -> None:
