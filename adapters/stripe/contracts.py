@@ -6,7 +6,6 @@ are the first that is not covered any more.
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
 
 from adapters.stripe.facts import newest_stamp
 from adapters.stripe.hints import version_of
@@ -16,8 +15,8 @@ from adapters.stripe.mapping import (
     OPPORTUNITY,
     TERM,
     Record,
-    schedule_minor,
-    subscription_minor,
+    schedule_total,
+    subscription_total,
 )
 from adapters.stripe.paths import GONE
 from canonical.errors import Malformed
@@ -104,9 +103,7 @@ def _value(record: Record, schedule: Record | None, stamped: Mapping[str, str]) 
     """What it charges over its term; None where it is not ours or does not add up any more."""
     if TERM not in stamped:
         return None
-    currency: Any = record.get("currency") or record["phases"][0]["currency"]
     try:
-        minor = schedule_minor(schedule) if schedule else subscription_minor(record)
+        return schedule_total(schedule) if schedule else subscription_total(record)
     except (KeyError, ValueError):
         return None
-    return Money(amount_minor=minor, currency=str(currency).upper())

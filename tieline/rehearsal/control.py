@@ -34,14 +34,6 @@ class SimulatorControl:
         """Disarm every fault."""
         await self._call("DELETE", "faults")
 
-    async def advance(self, seconds: float) -> None:
-        """Let time pass at billing: drafts are finalized, invoices fall due."""
-        await self._call("POST", "advance", {"seconds": seconds})
-
-    async def happen(self, invoice_id: str, what: str) -> None:
-        """Let something happen to an invoice at billing: `pay`, `overdue`, ..."""
-        await self._call("POST", f"invoices/{invoice_id}/{what}", {})
-
     async def close(self, opportunities: Sequence[str]) -> int:
         """Close deals as won, so that the CRM sends a signed callout each; how many arrived."""
         answer = await self._call("POST", "close", {"opportunity_ids": list(opportunities)})
