@@ -1,18 +1,21 @@
 """Finance as a source: invoices and contracts, from whichever system owns them."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Protocol
 
 from temporalio import activity
 
-from canonical.facts import InvoiceFacts
+from canonical.errors import Rejected
+from canonical.facts import InvoiceFacts, InvoiceStatus
 from canonical.renewal import ContractTerms
 from canonical.renewal_messages import ContractQuestion
 from canonical.risk import AccountInvoices
 from canonical.risk_messages import AccountQuestion
 
-# More than a history can carry; an account with more is asked for fewer days.
-INVOICES_MAX = 500
+# What one answer in a history can carry (2 MB are refused; an invoice takes about 0.5 KB).
+INVOICES_MAX = 2000
+SETTLED = (InvoiceStatus.PAID, InvoiceStatus.VOID)
 
 
 class FinancePort(Protocol):
@@ -36,16 +39,32 @@ class FinanceActivities:
 
     @activity.defn(name="finance.invoices")
     async def invoices(self, question: AccountQuestion) -> AccountInvoices:
-        """The account's invoices: all that are open, and those posted since a day (R76)."""
+        """The account's invoices: all that are open, and those posted since a day (R76).
+
+        Raises Rejected when more are open than an answer can carry: judging a part of them would
+        make an account look better than it is.
+        """
         found = await self._port.invoices(question.account_id, question.since)
         return AccountInvoices(
             account_id=question.account_id,
             connection=self._connection,
             as_of=datetime.now(UTC),
-            invoices=found[-INVOICES_MAX:],
+            invoices=what_is_owed_first(found, question.account_id),
         )
 
     @activity.defn(name="finance.contract")
     async def contract(self, question: ContractQuestion) -> ContractTerms:
         """A contract's dates and standing."""
         return await self._port.contract(question.contract_id)
+
+
+def what_is_owed_first(found: Sequence[InvoiceFacts], account_id: str) -> list[InvoiceFacts]:
+    """Every invoice that is not settled, and of those that are, the newest there is room for."""
+    unsettled = [one for one in found if one.status not in SETTLED]
+    if len(unsettled) > INVOICES_MAX:
+        raise Rejected(
+            f"account {account_id} has {len(unsettled)} open invoices, more than {INVOICES_MAX}",
+            about=account_id,
+        )
+    settled = sorted((one for one in found if one.status in SETTLED), key=lambda i: i.changed_at)
+    return unsettled + settled[len(settled) - min(len(settled), INVOICES_MAX - len(unsettled)) :]

@@ -24,13 +24,14 @@ async def put_master_record(
     request: Any,
     put: Put,
     find: Find,
+    scope: str = "",
 ) -> ExternalRef:
     """Bring an account's record in one system to `request`; written only when it differs (R125).
 
     Every change of content is an effect of its own (`…/r1`, `…/r2`), so that what the system was
     told last is always known. `put` creates or, given an id, updates; `find` looks the record up
-    by account after an attempt whose outcome is unknown. Raises Busy when other deals keep
-    changing the same record.
+    by account after an attempt whose outcome is unknown. `scope` is named where others write parts
+    of the same record. Raises Busy when other deals keep changing it.
     """
     subject = Subject(kind="account", id=account_id)
     found: ExternalRef | None = None
@@ -56,7 +57,7 @@ async def put_master_record(
             kind=kind,
             subject=subject,
             request=request,
-            scope=f"{connection}/{kind}/{account_id}",
+            scope=scope or f"{connection}/{kind}/{account_id}",
             process=current_process(),
             legal_entity=legal_entity,
         )

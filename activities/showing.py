@@ -18,6 +18,12 @@ RISK_FLAG = "risk_flag"
 READINESS = "readiness"
 
 
+def organization_scope(connection: str, account_id: str) -> str:
+    """What only one effect may change at a time: an organization's tags are read and then written
+    as a whole, by entitlements as by risk flags."""
+    return f"{connection}/organization/{account_id}"
+
+
 async def kept_risk(book: PortfolioBook, account_id: str) -> KeptRisk:
     """The newest assessment of an account; raises NotFound when there is none."""
     kept = await book.risk(account_id)
@@ -62,6 +68,7 @@ async def flag_risk(
         request=kept.update,
         put=lambda _, stamp: port.put_risk_flag(kept.update, stamp),
         find=lambda: _nothing(),
+        scope=organization_scope(connection, request.account_id),
     )
     return ShownRisk(level=kept.update.level, digest=kept.digest, record_id=flagged.id)
 

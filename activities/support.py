@@ -62,7 +62,7 @@ class SupportActivities:
                 kind=ENTITLEMENT,
                 subject=_account(entitlement),
                 request=entitlement,
-                scope=f"{self._connection}/organization/{entitlement.account_id}",
+                scope=showing.organization_scope(self._connection, entitlement.account_id),
                 process=current_process(),
                 milestone=Milestone.ENTITLEMENT_PROVISIONED,
             ),

@@ -7,6 +7,7 @@ from canonical.events import OutboxEvent
 from canonical.renewal_messages import RenewalStart
 from canonical.risk_messages import AccountRisk
 from governance.catalogue import Catalogue
+from governance.ownership import invoice_sources
 from tieline.settings import Settings
 
 
@@ -22,7 +23,7 @@ class Beginnings:
         return AccountRisk(
             account_id=str(event.body.get("account_id", "")),
             cause=event.id,
-            sources=self.invoice_sources(),
+            sources=self._invoice_sources(),
             crm=self._serving(Role.CRM, event.legal_entity),
             success=self._serving(Role.SUCCESS, event.legal_entity),
             support=self._serving(Role.SUPPORT, event.legal_entity),
@@ -45,17 +46,15 @@ class Beginnings:
             contract_id=contract_id,
             connection=connection,
             opportunity_id=opportunity_id,
-            sources=self.invoice_sources(),
+            sources=self._invoice_sources(),
             crm=self._serving(Role.CRM, legal_entity),
             success=self._serving(Role.SUCCESS, legal_entity),
             support=self._serving(Role.SUPPORT, legal_entity),
             usage=next(iter(self.settings.usage), ""),
         )
 
-    def invoice_sources(self) -> list[str]:
-        """The connections that own invoices, by the catalogue's preset (R111)."""
-        owner = self.catalogue.systems.owner_of("invoices")
-        return [connection.name for connection in self.settings.connections_of(owner)]
+    def _invoice_sources(self) -> list[str]:
+        return invoice_sources(self.settings.connections.values(), self.catalogue.systems)
 
     def _serving(self, role: Role, legal_entity: str) -> str:
         """The connection of a role that serves a legal entity; empty when there is none."""

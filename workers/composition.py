@@ -8,9 +8,11 @@ from typing import Any
 
 from activities.desk import DeskActivities
 from activities.portfolio import PortfolioActivities
+from activities.usage import UsageActivities
 from activities.watch import WatchActivities
 from adapters.files import FileDrop
 from adapters.registry import Adapter, connect, connect_events
+from adapters.warehouse import WarehouseUsage
 from canonical.connections import Connection, Polling
 from canonical.inbound import Refusal
 from canonical.orders import CommercialOrder, OrderAmendment
@@ -46,6 +48,7 @@ class Composition:
     sources: dict[str, EventsPort]
     watch: SqlWatch
     book: SqlPortfolio
+    usage: dict[str, WarehouseUsage]
 
     def activities_of(self, connection: Connection) -> list[Callable[..., Any]]:
         """The activities that the connection's task queue serves."""
@@ -76,6 +79,10 @@ class Composition:
             records=Records(self.database),
             refused=lambda: _refused(self.sources[source]),
         )
+
+    def usage_of(self, source: str) -> list[Callable[..., Any]]:
+        """The activities of a source of product usage."""
+        return [UsageActivities(self.usage[source]).adoption]
 
     def desk_activities(self) -> list[Callable[..., Any]]:
         """The local activities of every process."""
@@ -127,11 +134,15 @@ async def composition(
             adapter = connect(connection)
             stack.push_async_callback(adapter.aclose)
             adapters[connection.name] = adapter
-            if source := connect_events(connection):
-                stack.push_async_callback(source.aclose)
-                sources[connection.name] = source
+            if events := connect_events(connection):
+                stack.push_async_callback(events.aclose)
+                sources[connection.name] = events
         for drop in settings.drops.values():
             sources[drop.name] = FileDrop(drop)
+        usage: dict[str, WarehouseUsage] = {}
+        for source in settings.usage.values():
+            usage[source.name] = WarehouseUsage.from_source(source)
+            stack.push_async_callback(usage[source.name].aclose)
         yield Composition(
             settings=settings,
             database=database,
@@ -143,6 +154,7 @@ async def composition(
             desk=SqlDesk(database, catalogue, environment=settings.environment),
             adapters=adapters,
             sources=sources,
+            usage=usage,
             book=SqlPortfolio(
                 database,
                 lambda: CatalogueJudge(catalogue.current()),

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.failures import FailureInterceptor
 from canonical.connections import Connection, task_queue
-from canonical.drops import Drop
 from canonical.errors import Misconfigured
 from canonical.ids import PROCESS_QUEUE
 from tieline.settings import Settings
@@ -60,7 +61,11 @@ def workers_of(client: Client, house: Composition, served: list[Connection]) -> 
         for connection in served
     ]
     if not settings.worker.roles:
-        built += [_drop_worker(client, house, drop) for drop in settings.drops.values()]
+        built += [
+            _source_worker(client, drop.name, house.events_of(drop.name, drop.poll))
+            for drop in settings.drops.values()
+        ]
+        built += [_source_worker(client, name, house.usage_of(name)) for name in settings.usage]
     if settings.worker.workflows:
         built.append(
             Worker(
@@ -78,11 +83,12 @@ def workers_of(client: Client, house: Composition, served: list[Connection]) -> 
     return built
 
 
-def _drop_worker(client: Client, house: Composition, drop: Drop) -> Worker:
+def _source_worker(client: Client, source: str, activities: list[Callable[..., Any]]) -> Worker:
+    """What is only read, and has no limit that a server should hold: folders and warehouses."""
     return Worker(
         client,
-        task_queue=task_queue(drop.name),
-        activities=house.events_of(drop.name, drop.poll),
+        task_queue=task_queue(source),
+        activities=activities,
         interceptors=[FailureInterceptor()],
         activity_task_poller_behavior=ACTIVITY_POLLS,
         graceful_shutdown_timeout=SHUTDOWN_GRACE,
