@@ -160,9 +160,13 @@ class World:
 
     async def abandon(self) -> None:
         """End what still runs, or the next world's workers would go on with it."""
-        for opportunity in self.deals:
-            with contextlib.suppress(RPCError, RuntimeError):  # ended, or no server any more
-                await self.process(opportunity).terminate("the story is over")
+        known = [quote_to_cash_id("crm", opportunity) for opportunity in self.deals]
+        with contextlib.suppress(RPCError, RuntimeError):  # no server any more, or one without lists
+            running = self.client.list_workflows("ExecutionStatus = 'Running'")
+            known += [one.id async for one in running]
+        for workflow_id in known:
+            with contextlib.suppress(RPCError, RuntimeError):  # it has ended
+                await self.client.get_workflow_handle(workflow_id).terminate("the story is over")
 
     def subscriptions(self, *statuses: str) -> list[dict[str, Any]]:
         """Billing's subscriptions, of these statuses or all."""

@@ -1,0 +1,106 @@
+"""A portfolio over days: every clock of a world is moved together, and what happens is told."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+
+from canonical.facts import Kind
+from canonical.inbound import InboundEvent
+from canonical.messages import Progress
+from canonical.renewal_messages import renewal_id
+from canonical.risk_messages import RiskEnded, invoice_risk_id
+from ledger.events import read_events
+from ledger.inbox import Inbox
+from starters.webhooks.handover import NudgeTaker
+from tests.world import World, eventually
+
+RESTING = 0.2
+_hints = count(1)
+
+
+@dataclass
+class Portfolio:
+    """What a story of accounts and contracts can see and do."""
+
+    tieline: World
+    clocks: WorkflowEnvironment
+
+    async def hear(self, connection: str, kind: Kind, subject: str) -> None:
+        """A system tells that a record changed: a webhook's hint is stored, and the taker woken."""
+        hint = InboundEvent(
+            source=connection,
+            event_id=f"story-{next(_hints)}",
+            type=f"{kind}.changed",
+            kind=kind,
+            subject=subject,
+            environment=self.tieline.settings.environment,
+            body=b"{}",
+            received_at=datetime.now(UTC),
+        )
+        inbox = Inbox(self.tieline.house.database)
+        await inbox.store(hint)
+        await NudgeTaker(self.tieline.client)(connection)
+        await eventually(lambda: self._taken(inbox))
+
+    async def late(self, deal: str, *, days: int) -> str:
+        """Let a deal's invoice have been due so many days ago, and billing say so; its id."""
+        billing = self.tieline.billing
+        (invoice,) = [
+            one
+            for one in billing.account.invoices.held()
+            if one["parent"]["subscription_details"]["metadata"].get("tieline_opportunity") == deal
+        ]
+        invoice["due_date"] = int(billing.now()) - days * 86_400
+        billing.happen(invoice["id"], "overdue")
+        await self.hear("billing", Kind.INVOICE, invoice["id"])
+        return str(invoice["id"])
+
+    async def _taken(self, inbox: Inbox) -> bool:
+        return (await inbox.backlog()).pending == 0
+
+    def risk(self, account_id: str) -> WorkflowHandle[Any, RiskEnded]:
+        """The process of an account's late payments."""
+        return self.tieline.client.get_workflow_handle(
+            invoice_risk_id(account_id), result_type=RiskEnded
+        )
+
+    def renewal(self, contract_id: str, connection: str = "billing") -> WorkflowHandle[Any, Any]:
+        """The process of a contract's renewal."""
+        return self.tieline.client.get_workflow_handle(renewal_id(connection, contract_id))
+
+    async def standing(self, process: WorkflowHandle[Any, Any], *stages: str) -> str:
+        """Wait until a process has begun and stands at one of these stages, or at any."""
+
+        async def reached() -> str:
+            try:
+                stage = await self.stage(process)
+            except RPCError:  # not begun yet
+                return ""
+            return stage if not stages or stage in stages else ""
+
+        return str(await eventually(reached))
+
+    async def stage(self, process: WorkflowHandle[Any, Any]) -> str:
+        """Where a process stands."""
+        return (await process.query("progress", result_type=Progress)).stage
+
+    async def pass_days(self, days: float, *processes: WorkflowHandle[Any, Any]) -> None:
+        """Move the vendors' clocks and the processes' own on by so many days."""
+        seconds = days * 86_400
+        world = self.tieline
+        world.billing.advance(seconds)
+        world.erp.advance(seconds)
+        world.support.moved_seconds += seconds
+        world.success.moved_seconds += seconds
+        for process in processes:
+            await self.clocks.fast_forward(process, timedelta(days=days))
+
+    async def told(self, *types: str) -> list[str]:
+        """The types of the events of the outbox, of these or all."""
+        events = await read_events(self.tieline.house.database, limit=1000)
+        return [event.type for event in events if not types or event.type in types]
