@@ -8,7 +8,7 @@ id of an occurrence follows from the record and not from the message that made u
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from canonical.events import (
     CaseEscalated,
@@ -107,7 +107,7 @@ def _invoice(
         in_full = now.status is InvoiceStatus.PAID
         received = PaymentReceived(**about, paid=now.paid, remaining=now.remaining, in_full=in_full)
         yield Occurrence(received, now.paid_at or now.changed_at, once=_payment(now))
-    elif before is not None and _owed(before) != _owed(now):
+    elif _was_posted(before) and _owed(before) != _owed(now):
         adjusted = InvoiceAdjusted(
             **about,
             remaining=now.remaining,
@@ -116,6 +116,10 @@ def _invoice(
             overdue=is_overdue(now, today),
         )
         yield Occurrence(adjusted, now.changed_at, once=f"{now.version} {_owed(now)}")
+
+
+def _was_posted(before: InvoiceFacts | None) -> TypeGuard[InvoiceFacts]:
+    return before is not None and before.status is not InvoiceStatus.DRAFT
 
 
 def _owed(invoice: InvoiceFacts) -> tuple[int, str, bool]:

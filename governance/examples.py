@@ -13,6 +13,7 @@ from canonical.events import (
     CustomerCreated,
     EventData,
     ImplementationCompleted,
+    InvoiceAdjusted,
     InvoiceOverdue,
     InvoicePosted,
     MilestoneCompleted,
@@ -64,6 +65,10 @@ EXAMPLES: list[tuple[str, EventData]] = [
     (
         "invoice/in_1PGlobex2026",
         InvoiceOverdue(**INVOICE, remaining=HALF, due_on=date(2026, 8, 15)),
+    ),
+    (
+        "invoice/in_1PGlobex2026",
+        InvoiceAdjusted(**INVOICE, remaining=HALF, status="open", disputed=True, overdue=True),
     ),
     (
         "invoice/in_1PGlobex2026",

@@ -161,7 +161,7 @@ class World:
     async def abandon(self) -> None:
         """End what still runs, or the next world's workers would go on with it."""
         known = [quote_to_cash_id("crm", opportunity) for opportunity in self.deals]
-        with contextlib.suppress(RPCError, RuntimeError):  # no server any more, or one without lists
+        with contextlib.suppress(RPCError, RuntimeError):  # no server any more, or no lists
             running = self.client.list_workflows("ExecutionStatus = 'Running'")
             known += [one.id async for one in running]
         for workflow_id in known:

@@ -25,6 +25,7 @@ from canonical.inbound import Channel, InboundEvent
 from canonical.money import Money
 from canonical.ports.events import EventsPort
 from domain.occurrences import occurrences
+from ledger.views.inbox import InboxLine
 from simulators.netsuite import NetSuiteSimulator
 from tests.adapters.contracts.events import LONG_AGO
 from tests.adapters.contracts.intake import DriftContract
@@ -347,6 +348,10 @@ class TestOverdueInvoices(NetSuiteContract):
 
     stream = "overdue"
     reach = timedelta(days=60)
+    identifying = "due"
+
+    def of_stream(self, lines: list[InboxLine]) -> list[InboxLine]:
+        return [line for line in lines if line.type == "record.overdue"]
 
     async def change(self, simulator: NetSuiteSimulator, number: int) -> str:
         """An invoice that fell overdue; the next time its due date is moved, to a later one."""

@@ -31,14 +31,23 @@ from tests.domain.records import (
 DRAFT, OPEN, PAID = InvoiceStatus.DRAFT, InvoiceStatus.OPEN, InvoiceStatus.PAID
 VOID, LOST = InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE
 POSTED, OVERDUE, RECEIVED = "invoice.posted", "invoice.overdue", "payment.received"
+ADJUSTED = "invoice.adjusted"
 
 INVOICES: list[tuple[str, list[InvoiceFacts], list[str]]] = [
     ("a draft is nothing yet", [invoice(1, DRAFT)], []),
     ("a draft that is finalized", [invoice(1, DRAFT), invoice(2, OPEN)], [POSTED]),
     ("first seen when it is paid", [invoice(3, PAID, 12_000)], [POSTED, RECEIVED]),
     ("nothing to pay is posted but not paid", [invoice(1, PAID, total=0)], [POSTED]),
-    ("all of it credited", [invoice(1, OPEN), invoice(2, PAID, remaining=0)], [POSTED]),
-    ("withdrawn after it was posted", [invoice(1, OPEN), invoice(2, VOID)], [POSTED]),
+    (
+        "all of it credited",
+        [invoice(1, OPEN), invoice(2, PAID, remaining=0)],
+        [POSTED, ADJUSTED],
+    ),
+    (
+        "withdrawn after it was posted",
+        [invoice(1, OPEN), invoice(2, VOID)],
+        [POSTED, ADJUSTED],
+    ),
     ("withdrawn and never posted", [invoice(1, VOID, posted_at=None)], []),
     ("written off", [invoice(1, LOST)], [POSTED]),
     ("no system says when it was posted", [invoice(1, OPEN, posted_at=None)], [POSTED]),
@@ -55,7 +64,7 @@ INVOICES: list[tuple[str, list[InvoiceFacts], list[str]]] = [
     (
         "a part is refunded",
         [invoice(1, OPEN, 5_000), invoice(2, OPEN, 2_000)],
-        [POSTED, RECEIVED],
+        [POSTED, RECEIVED, ADJUSTED],
     ),
     (
         "bounced and paid again",
@@ -64,7 +73,7 @@ INVOICES: list[tuple[str, list[InvoiceFacts], list[str]]] = [
             invoice(2, OPEN),
             invoice(3, PAID, 12_000, paid_at=at(3)),
         ],
-        [POSTED, RECEIVED, RECEIVED],
+        [POSTED, RECEIVED, ADJUSTED, RECEIVED],
     ),
 ]  # fmt: skip
 
