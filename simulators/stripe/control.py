@@ -17,6 +17,7 @@ from simulators.stripe.store import Account, Call, Obj, public
 if TYPE_CHECKING:
     from simulators.stripe.simulator import StripeSimulator
 
+DAY_SECONDS = 86_400
 Happening = Callable[[Account, Call, Obj, dict[str, Any]], Obj]
 
 
@@ -26,10 +27,12 @@ def _pay(account: Account, call: Call, invoice: Obj, given: dict[str, Any]) -> O
     return invoices.pay(account, call)
 
 
-def _overdue(account: Account, call: Call, invoice: Obj, _: dict[str, Any]) -> Obj:
+def _overdue(account: Account, call: Call, invoice: Obj, given: dict[str, Any]) -> Obj:
+    """It was due a moment ago, or `days` ago."""
     if invoice["status"] != "open" or invoice["collection_method"] != "send_invoice":
         raise StripeError("Only an open invoice that was sent can be overdue.")
-    invoice["due_date"] = min(invoice["due_date"] or account.now(), account.now()) - 1
+    due = account.now() - int(given.get("days", 0)) * DAY_SECONDS
+    invoice["due_date"] = min(invoice["due_date"] or due, due) - 1
     payments.tell_overdue(account, call)
     return invoice
 

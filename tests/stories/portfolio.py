@@ -55,8 +55,7 @@ class Portfolio:
             for one in billing.account.invoices.held()
             if one["parent"]["subscription_details"]["metadata"].get("tieline_opportunity") == deal
         ]
-        invoice["due_date"] = int(billing.now()) - days * 86_400
-        billing.happen(invoice["id"], "overdue")
+        billing.happen(invoice["id"], "overdue", days=days)
         await self.hear("billing", Kind.INVOICE, invoice["id"])
         return str(invoice["id"])
 

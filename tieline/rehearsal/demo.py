@@ -52,22 +52,26 @@ class Stage:
     deals: dict[str, str]
     accounts: dict[str, str]
 
-    async def progress(self, account: str) -> Progress | None:
-        """Where the deal of an account stands; None before its process has begun."""
-        handle = self.client.get_workflow_handle(quote_to_cash_id("crm", self.deals[account]))
-        try:
-            return await ask(handle, "progress", Progress)
-        except TielineError:
-            return None
-
     async def until(self, account: str, what: str, seen: Callable[[Progress], bool]) -> Progress:
         """Wait until the deal of an account has come so far; raises Unexpected after 90 s."""
+        return await self.standing(quote_to_cash_id("crm", self.deals[account]), what, seen)
+
+    async def standing(
+        self, workflow_id: str, what: str, seen: Callable[[Progress], bool]
+    ) -> Progress:
+        """Wait until a process has begun and come so far; raises Unexpected after 90 s."""
 
         async def look() -> Progress | None:
-            now = await self.progress(account)
+            now = await self._progress(workflow_id)
             return now if now is not None and seen(now) else None
 
-        return await patiently(f"{account}: {what}", look)
+        return await patiently(f"{workflow_id}: {what}", look)
+
+    async def _progress(self, workflow_id: str) -> Progress | None:
+        try:
+            return await ask(self.client.get_workflow_handle(workflow_id), "progress", Progress)
+        except TielineError:
+            return None
 
     async def case(self, account: str) -> ExceptionCase:
         """The deal's exception, once it is open."""
