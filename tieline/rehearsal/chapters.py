@@ -8,7 +8,7 @@ from canonical.messages import CancelRequest, Progress
 from canonical.money import Money
 from tieline.rehearsal.demo import Stage, Unexpected
 from tieline.rehearsal.survey import Survey
-from tieline.rehearsal.watched import payment_is_late
+from tieline.rehearsal.watched import payment_is_late, renewal_comes_near
 
 Say = Callable[[str], None]
 HOUR_SECONDS = 3600.0
@@ -25,6 +25,7 @@ async def play(stage: Stage, say: Say) -> Survey:
     await success_comes_back(stage, say)
     await money_comes_in(stage, say)
     await payment_is_late(stage, say)
+    await renewal_comes_near(stage, say)
     return await all_stands(stage, say)
 
 
@@ -39,8 +40,14 @@ async def arm(stage: Stage, say: Say) -> None:
     await stage.controls["gainsight"].arm(
         kind="error_before", path="/v1/data/objects", body="Hooli", status=503, times=-1
     )
+    await stage.controls["zendesk"].arm(
+        kind="error_before", path="/api/v2/search/export", status=403, times=-1
+    )
     say("Prepared: billing refuses Initech's tax id, the ERP is down for Umbrella, and customer")
-    say("success is down for Hooli. Nobody has told the catalogue where 'Korea' is.")
+    say(
+        "success is down for Hooli. Support does not let its cases be searched, and nobody has told"
+    )
+    say("catalogue where 'Korea' is.")
 
 
 async def close_deals(stage: Stage, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""The demonstration: seven deals, four of which do not go smoothly."""
+"""The demonstration: seven deals, four of which do not go smoothly, and what follows them."""
 
 import asyncio
 import time

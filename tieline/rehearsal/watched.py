@@ -32,6 +32,41 @@ async def payment_is_late(stage: Stage, say: Say) -> None:
     say(f"  {account} pays: nothing is shown any more, and the call is closed")
 
 
+async def renewal_comes_near(stage: Stage, say: Say) -> None:
+    """A pilot's renewal window is open at once: one view for all, and what is unknown says so."""
+    account, billing = "Wayne Enterprises", stage.controls["stripe"]
+    first = await patiently(f"{account}'s renewal", lambda: _readiness(stage, account))
+    say(f"\nThe pilot of {account} ends within 90 days: its renewal window is open.")
+    say(f"  {first['state']}, forecast {first['forecast']}: {first['reasons']}")
+    say(f"  one view {first['snapshot']} for customer success and the CRM")
+    await stage.controls["zendesk"].clear()
+    await billing.happen(await stage.invoice(account), "pay")
+
+    async def changed() -> dict[str, Any] | None:
+        now = await _readiness(stage, account)
+        return now if now and "support" not in now["reasons"] else None
+
+    second = await patiently(f"{account}'s renewal with support", changed)
+    say(f"  support is back, {account} pays: {second['state']}: {second['reasons']}")
+
+
+async def _readiness(stage: Stage, account: str) -> dict[str, Any] | None:
+    """What customer success shows of an account's renewal, once the CRM shows the same view."""
+    success = await stage.controls["gainsight"].state()
+    crm = await stage.controls["salesforce"].state()
+    (company,) = [one for one in success["Company"].values() if one["Name"] == account]
+    (deal,) = [one for one in crm["records"]["Opportunity"] if one["Id"] == stage.deals[account]]
+    snapshot = company.get("Readiness_Snapshot__gc")
+    if not snapshot or deal.get("Readiness_Snapshot__c") != snapshot:
+        return None
+    return {
+        "snapshot": snapshot,
+        "state": company["Renewal_Readiness__gc"],
+        "forecast": company["Renewal_Forecast__gc"],
+        "reasons": company["Renewal_Reasons__gc"],
+    }
+
+
 def _left(overdue: OutboxEvent) -> Money:
     return Money.model_validate(overdue.body["remaining"])
 
