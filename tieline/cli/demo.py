@@ -49,7 +49,8 @@ def demo(
     """Run everything on this machine, close deals in the CRM and show what becomes of them.
 
     Without --crm-export seven deals are closed: billing refuses one, one is cancelled in flight,
-    customer success is down for one, one is paid late, and one is near its renewal. Exits 0 when all five systems agree at the end.
+    customer success is down for one, one is paid late, and one is near its renewal. Exits 0 when
+    all five systems agree at the end.
     """
     shared = context_of(context)
     report = asyncio.run(_demo(crm_export, keep, quiet=shared.as_json))
