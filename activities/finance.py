@@ -54,8 +54,10 @@ class FinanceActivities:
 
     @activity.defn(name="finance.contract")
     async def contract(self, question: ContractQuestion) -> ContractTerms:
-        """A contract's dates and standing."""
-        return await self._port.contract(question.contract_id)
+        """A contract's dates and standing, as of the moment of asking."""
+        asked_at = datetime.now(UTC)
+        terms = await self._port.contract(question.contract_id)
+        return terms.model_copy(update={"as_of": asked_at})
 
 
 def what_is_owed_first(found: Sequence[InvoiceFacts], account_id: str) -> list[InvoiceFacts]:

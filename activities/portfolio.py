@@ -21,8 +21,9 @@ class PortfolioActivities:
 
     @activity.defn(name="portfolio.plan_renewal")
     async def plan_renewal(self, request: PlanRenewal) -> RenewalPlan:
-        """Which date a contract renews on, and when to look, by the catalogue of this moment."""
-        return await self._book.plan(request)
+        """Which date a contract renews on, and when to look, by the catalogue of this moment; kept,
+        so that a clock that is missing or wrong can be told."""
+        return await self._book.plan(request, current_process())
 
     @activity.defn(name="portfolio.take_snapshot")
     async def take_snapshot(self, request: TakeSnapshot) -> TakenSnapshot:

@@ -1,6 +1,5 @@
 """The portfolio's book: what was assessed of accounts and renewals, as processes need it kept."""
 
-from datetime import date
 from typing import Protocol
 
 from canonical.effects import ProcessRef
@@ -19,15 +18,6 @@ class KeptRisk(Fact):
     calls: bool
 
 
-class MissingClock(Fact):
-    """A contract that should have a renewal clock and has none, or one that waits for nothing."""
-
-    contract_id: str
-    connection: str
-    opportunity_id: str
-    since: date | None = None
-
-
 class PortfolioBook(Protocol):
     """Keeps assessments and snapshots, judged by the definitions in force."""
 
@@ -39,8 +29,8 @@ class PortfolioBook(Protocol):
         """The newest assessment of an account."""
         ...
 
-    async def plan(self, request: PlanRenewal) -> RenewalPlan:
-        """When a contract renews and when to look."""
+    async def plan(self, request: PlanRenewal, process: ProcessRef) -> RenewalPlan:
+        """Decide when a contract renews and when to look, and keep it as the contract's clock."""
         ...
 
     async def snapshot(self, request: TakeSnapshot, process: ProcessRef) -> TakenSnapshot:

@@ -12,7 +12,7 @@ class ContractTerms(Fact):
     """A contract's dates as its owner states them; a date that it does not state is None.
 
     `ends_on` is the last day of service. `active` until it is cancelled or closed: also before it
-    has begun, and while it runs on after its end.
+    has begun, and while it runs on after its end. `as_of` is when its owner was asked.
     """
 
     contract_id: str
@@ -29,6 +29,7 @@ class ContractTerms(Fact):
     auto_renews: bool = False
     value: Money | None = None
     version: str = ""
+    as_of: datetime | None = None
 
 
 class IncidentFacts(Fact):

@@ -25,7 +25,8 @@ def renewal_id(connection: str, contract_id: str) -> str:
 class RenewalStart(Fact):
     """Starts renewal-readiness for a contract: where its signals come from.
 
-    `shown` is what an earlier run of the same process remembers of what others were told.
+    `follows` is the day of the renewal before this one, which has an outcome already. `shown` is
+    what an earlier run of the same process remembers of what others were told.
     """
 
     contract_id: str
@@ -36,6 +37,7 @@ class RenewalStart(Fact):
     success: str = ""
     support: str = ""
     usage: str = ""
+    follows: date | None = None
     shown: dict[str, str] = {}
 
 
@@ -62,10 +64,13 @@ class RenewalQuestion(Fact):
 
 
 class PlanRenewal(Fact):
-    """Decide a contract's renewal dates by the catalogue of this moment."""
+    """Decide a contract's renewal dates by the catalogue of this moment; `follows` and the deal are
+    the start's."""
 
     terms: ContractTerms
     today: date
+    opportunity_id: str = ""
+    follows: date | None = None
 
 
 class RenewalPlan(Fact):

@@ -17,7 +17,7 @@ from canonical.risk import AccountInvoices, RiskRules
 from canonical.subjects import AccountRecords
 from domain.definitions.account_financial_status import Receivables
 from domain.definitions.active_customer import Contracts
-from domain.definitions.contracts import ContractStatuses
+from domain.definitions.contracts import statuses_of
 from domain.definitions.customer_health import HealthInputs
 from domain.definitions.implementation_complete import Evidence, Implementation, implementation
 from domain.definitions.invoice_delinquent import InvoiceOnDay
@@ -63,12 +63,7 @@ class _Rules:
         risk = definitions.risk_rules()
         self.risk: RiskRules = risk.model_copy(update={"versions": {**risk.versions, **versions}})
         self.readiness = definitions.readiness_rules()
-        customers = definitions.customers
-        self.statuses = ContractStatuses(
-            active=customers.active_statuses,
-            suspended=customers.suspended_statuses,
-            pending=customers.pending_statuses,
-        )
+        self.statuses = statuses_of(definitions)
 
 
 def explain(

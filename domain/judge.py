@@ -42,8 +42,13 @@ class CatalogueJudge:
 
     def plan(self, request: PlanRenewal) -> RenewalPlan:
         """When a contract renews and when to look; no dates for one that ended before its window,
-        or that states no end."""
+        that states no end, or that does not go on after the renewal which this one follows."""
         terms, today, windows = request.terms, request.today, self._rules.windows_days
+        if request.follows is not None:
+            following = renewals.next_term(terms, request.follows)
+            if following is None:
+                return RenewalPlan(eligibility=Eligibility.LAPSED.value)
+            terms = following
         given = ContractOnDay.model_construct(terms=terms, today=today, rules=self._rules)
         found = Eligibility(eligibility(given).value)
         dates = renewals.dates_of(terms, self._rules)

@@ -17,17 +17,38 @@ from canonical.renewal import (
     RenewalOutcome,
     Signal,
 )
+from domain.calendar import last_day, whole_months
 from domain.definitions.renewal_date import renewal_dates
 from domain.definitions.renewal_readiness import Renewal, readiness
 
 SNAPSHOT_CHARACTERS = 24
 DAY = timedelta(days=1)
+TERMS_MAX = 1200  # monthly terms of a century
 DEFINITIONS = ("renewal_date", "renewal_readiness")
 
 
 def dates_of(terms: ContractTerms, rules: ReadinessRules) -> RenewalDates | None:
     """The renewal and notice dates of a contract; None for one that states no end (R114)."""
     return renewal_dates(terms, rules.notice_days)
+
+
+def next_term(terms: ContractTerms, after: date) -> ContractTerms | None:
+    """The contract as it is after a renewal that was decided; None where nothing follows.
+
+    Its owner states the new end, or it renews by itself and the term is as long as the first.
+    """
+    dates = renewal_dates(terms, 0)
+    if dates is None or dates.renews_on > after:
+        return terms
+    if not (terms.active and terms.auto_renews and terms.starts_on and terms.ends_on):
+        return None
+    months = whole_months(terms.starts_on, terms.ends_on)
+    if months is None:
+        return None
+    begins = dates.renews_on + DAY
+    ends = (last_day(begins, months * number) for number in range(1, TERMS_MAX))
+    stated = next((end for end in ends if end > after), None)
+    return terms.model_copy(update={"ends_on": stated, "co_term_on": None}) if stated else None
 
 
 def opens_on(dates: RenewalDates, windows: Sequence[int]) -> date:

@@ -1,7 +1,7 @@
 """The portfolio's book in SQL: what was assessed of accounts, and every view of a renewal."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -20,6 +20,7 @@ from canonical.risk_messages import AssessedRisk, AssessRisk
 from domain.judging import Judge
 from ledger import audit
 from ledger.clock import Clock, utc_now
+from ledger.clocks import keep_plan, keep_seen
 from ledger.database import Database
 from ledger.events import append_event, event_id
 from ledger.models.portfolio import renewals, risks, snapshots
@@ -34,19 +35,11 @@ _PUT_RISK = Upsert(
         set_={c.name: insert.excluded[c.name] for c in risks.c if c.name != "account_id"},
     ),
 )
-_KEPT_ONCE = {"connection", "contract_id", "opened_at"}
-_PUT_RENEWAL = Upsert(
-    renewals,
-    lambda insert: insert.on_conflict_do_update(
-        index_elements=[renewals.c.connection, renewals.c.contract_id],
-        set_={c.name: insert.excluded[c.name] for c in renewals.c if c.name not in _KEPT_ONCE},
-    ),
-)
 _KEEP_SNAPSHOT = Upsert(snapshots, lambda insert: insert.on_conflict_do_nothing())
 _RISK = select(risks).where(risks.c.account_id == bindparam("of_account"))
 _OPEN_RENEWALS = (
     select(renewals.c.snapshot_id)
-    .where(renewals.c.account_id == bindparam("of_account"))
+    .where(renewals.c.account_id == bindparam("of_account"), renewals.c.snapshot_id != "")
     .order_by(renewals.c.outcome, renewals.c.renews_on)
     .limit(1)
 )
@@ -81,14 +74,18 @@ class SqlPortfolio:
         found = RiskAssessment.model_validate(row.body)
         return KeptRisk(update=update_of(found), digest=row.digest, calls=_is_late(found))
 
-    async def plan(self, request: PlanRenewal) -> RenewalPlan:
-        """When a contract renews and when to look."""
-        return self._judge().plan(request)
+    async def plan(self, request: PlanRenewal, process: ProcessRef) -> RenewalPlan:
+        """Decide when a contract renews and when to look, and keep it as the contract's clock."""
+        plan = self._judge().plan(request)
+        await self._db.run(lambda s: keep_plan(s, request, plan, process, self._clock()))
+        return plan
 
     async def snapshot(self, request: TakeSnapshot, process: ProcessRef) -> TakenSnapshot:
         """Take and keep one view of a renewal; the first one opens the window, which is told."""
-        judged = self._judge().snapshot(request)
-        new = await self._db.run(lambda s: self._keep(s, request, judged, process))
+        judge = self._judge()
+        judged = judge.snapshot(request)
+        next_look = judge.next_look(judged.dates, request.at.date())
+        new = await self._db.run(lambda s: self._keep(s, request, judged, next_look, process))
         return TakenSnapshot(
             snapshot_id=judged.snapshot_id,
             state=judged.state,
@@ -96,7 +93,7 @@ class SqlPortfolio:
             blocking=judged.blocking,
             unknown=[signal.name for signal in judged.signals if signal.state == "unknown"],
             outcome=judged.outcome,
-            next_look=self._judge().next_look(judged.dates, request.at.date()),
+            next_look=next_look,
             new=new,
         )
 
@@ -163,6 +160,7 @@ class SqlPortfolio:
         session: Session,
         request: TakeSnapshot,
         taken: ReadinessSnapshot,
+        next_look: date | None,
         process: ProcessRef,
     ) -> bool:
         now = self._clock()
@@ -171,7 +169,7 @@ class SqlPortfolio:
         body = taken.model_dump(mode="json")
         kept = _KEEP_SNAPSHOT.run(session, row | {"body": body, "taken_at": taken.taken_at})
         opened = append_event(session, self._opened(taken, request, process))
-        _PUT_RENEWAL.run(session, _renewal_row(request, taken, process, now))
+        keep_seen(session, request, taken, next_look, process, now)
         if kept.rowcount == 1:
             said = {"state": taken.state, "forecast": taken.forecast, "opened": opened}
             subject = f"{taken.connection}/{taken.contract_id}"
@@ -296,25 +294,6 @@ def _risk_row(
         "digest": assessed.digest,
         "body": found.model_dump(mode="json"),
         "invoices": [source.model_dump(mode="json") for source in request.sources],
-        "workflow_id": process.workflow_id,
-        "updated_at": now,
-    }
-
-
-def _renewal_row(
-    request: TakeSnapshot, taken: ReadinessSnapshot, process: ProcessRef, now: datetime
-) -> dict[str, Any]:
-    return {
-        "connection": taken.connection,
-        "contract_id": taken.contract_id,
-        "account_id": taken.account_id,
-        "opportunity_id": request.start.opportunity_id,
-        "renews_on": taken.dates.renews_on,
-        "state": taken.state.value,
-        "forecast": taken.forecast.value,
-        "outcome": taken.outcome.value if taken.outcome else "",
-        "snapshot_id": taken.snapshot_id,
-        "opened_at": taken.taken_at.astimezone(UTC),
         "workflow_id": process.workflow_id,
         "updated_at": now,
     }

@@ -1,4 +1,4 @@
-"""Schedules: each connection is polled as often as it says, and intake is watched."""
+"""Schedules: connections are polled, intake is watched, and renewal clocks are reconciled."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from canonical.clocks import RECONCILE, ReconcileStart
 from canonical.connections import Polling
 from canonical.ids import PROCESS_QUEUE
 from canonical.intake import POLL, WATCH, WATCH_ID, ConnectionRef, poll_id
@@ -27,7 +28,9 @@ from starters.launch import translated
 
 TIMEOUT_SECONDS = 30.0
 WATCH_EVERY = timedelta(minutes=5)
-# What was due while the server was away is caught up once: a poll reads all that was missed.
+RECONCILE_EVERY = timedelta(days=1)
+# What was due while the server was away is caught up once: a poll reads all that was missed, and a
+# day's reconcile is not left out.
 CATCH_UP = timedelta(minutes=10)
 JITTER_SHARE = 0.1
 POLLS = poll_id("")
@@ -44,7 +47,7 @@ class Planned:
 
 
 def planned(polling: Mapping[str, Polling]) -> list[Planned]:
-    """The schedules of these sources, and the watch's."""
+    """The schedules of these sources, and those of the watch and of renewal clocks."""
     polls = [
         Planned(
             poll_id(source),
@@ -54,7 +57,11 @@ def planned(polling: Mapping[str, Polling]) -> list[Planned]:
         )
         for source, one in polling.items()
     ]
-    return [*polls, Planned(WATCH_ID, WATCH, (), WATCH_EVERY)]
+    return [
+        *polls,
+        Planned(WATCH_ID, WATCH, (), WATCH_EVERY),
+        Planned(RECONCILE, RECONCILE, (ReconcileStart(),), RECONCILE_EVERY),
+    ]
 
 
 async def keep_schedules(client: Client, wanted: list[Planned]) -> list[str]:
@@ -135,5 +142,7 @@ def _schedule(one: Planned, every: timedelta) -> Schedule:
         spec=ScheduleSpec(
             intervals=[ScheduleIntervalSpec(every=every)], jitter=every * JITTER_SHARE
         ),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+        policy=SchedulePolicy(
+            overlap=ScheduleOverlapPolicy.SKIP, catchup_window=max(CATCH_UP, every)
+        ),
     )

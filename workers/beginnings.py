@@ -10,6 +10,8 @@ from governance.catalogue import Catalogue
 from governance.ownership import invoice_sources
 from tieline.settings import Settings
 
+CONTRACTS = "subscription_state"
+
 
 @dataclass(frozen=True)
 class Beginnings:
@@ -52,6 +54,11 @@ class Beginnings:
             support=self._serving(Role.SUPPORT, legal_entity),
             usage=next(iter(self.settings.usage), ""),
         )
+
+    def contract_sources(self) -> list[str]:
+        """The connections that own contracts, by the preset in force."""
+        owner = self.catalogue.systems.owner_of(CONTRACTS)
+        return sorted(connection.name for connection in self.settings.connections_of(owner))
 
     def _invoice_sources(self) -> list[str]:
         return invoice_sources(self.settings.connections.values(), self.catalogue.systems)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from temporalio.client import Client
+
+from activities.clocks import ClockActivities
 from activities.desk import DeskActivities
 from activities.portfolio import PortfolioActivities
 from activities.usage import UsageActivities
@@ -18,10 +21,12 @@ from canonical.inbound import Refusal
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
 from canonical.ports import EventsPort
+from domain.definitions.contracts import statuses_of
 from domain.judge import CatalogueJudge
 from domain.planning import plan_order
 from governance.catalogue import Catalogue
 from governance.source import CatalogueSource
+from ledger.clocks import SqlClocks
 from ledger.database import Database
 from ledger.desk import SqlDesk
 from ledger.effects import SqlEffects
@@ -32,6 +37,8 @@ from ledger.portfolio import SqlPortfolio
 from ledger.records import Records
 from ledger.watch import Expectation, SqlWatch
 from tieline.settings import Settings
+from workers.beginnings import Beginnings
+from workers.clocks import TemporalClocks
 from workers.registry import connection_activities, event_activities
 
 
@@ -101,6 +108,12 @@ class Composition:
             desk.record_milestone,
             desk.record_process,
         ]
+
+    def clock_activities(self, client: Client) -> list[Callable[..., Any]]:
+        """The activities of the daily reconcile, which starts processes itself."""
+        clocks = SqlClocks(self.database, lambda: statuses_of(self.catalogue.current().definitions))
+        keeper = TemporalClocks(client, Beginnings(self.settings, self.catalogue.current()))
+        return [ClockActivities(clocks, keeper).reconcile]
 
     def plan(self, crm: str, order: CommercialOrder, amendment: OrderAmendment) -> OrderPlan:
         """An order from a CRM connection, by the catalogue of this moment."""

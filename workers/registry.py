@@ -31,11 +31,13 @@ from workflows.intake_alarm import IntakeAlarm
 from workflows.invoice_risk import InvoiceRiskToHealth
 from workflows.quote_to_cash import QuoteToCash
 from workflows.renewal_readiness import RenewalReadiness
+from workflows.renewal_reconcile import RenewalReconcile
 
 WORKFLOWS: list[type] = [
     QuoteToCash,
     InvoiceRiskToHealth,
     RenewalReadiness,
+    RenewalReconcile,
     EventPoll,
     EventIntake,
     IntakeWatch,

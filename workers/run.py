@@ -72,7 +72,7 @@ def workers_of(client: Client, house: Composition, served: list[Connection]) -> 
                 client,
                 task_queue=PROCESS_QUEUE,
                 workflows=WORKFLOWS,
-                activities=house.desk_activities(),
+                activities=[*house.desk_activities(), *house.clock_activities(client)],
                 interceptors=[FailureInterceptor()],
                 max_concurrent_local_activities=settings.worker.concurrent_max,
                 max_concurrent_workflow_task_polls=WORKFLOW_POLLS,

@@ -101,7 +101,12 @@ class RenewalReadiness(Watching):
     async def decide_dates(self) -> None:
         """Which date wins, and when to look next."""
         assert self.terms is not None
-        request = PlanRenewal(terms=self.terms, today=self.today)
+        request = PlanRenewal(
+            terms=self.terms,
+            today=self.today,
+            opportunity_id=self.start.opportunity_id,
+            follows=self.start.follows,
+        )
         self.plan = await note(PortfolioActivities.plan_renewal, request)
 
     async def look(self) -> None:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from canonical.facts import ContractFacts
 from canonical.orders import Fact
+from governance.definitions import Definitions
 
 
 class Standing(StrEnum):
@@ -22,6 +23,16 @@ class ContractStatuses(Fact):
     active: list[str] = ["active", "past_due", "trialing"]
     suspended: list[str] = ["unpaid", "paused"]
     pending: list[str] = ["pending", "incomplete", "scheduled"]
+
+
+def statuses_of(definitions: Definitions) -> ContractStatuses:
+    """What the catalogue says that systems' words mean."""
+    customers = definitions.customers
+    return ContractStatuses(
+        active=customers.active_statuses,
+        suspended=customers.suspended_statuses,
+        pending=customers.pending_statuses,
+    )
 
 
 def standing(contract: ContractFacts, statuses: ContractStatuses, today: date) -> Standing:

@@ -33,11 +33,17 @@ class RiskRow(LedgerModel, table=True):
 
 
 class RenewalRow(LedgerModel, table=True):
-    """Where a contract's renewal stands: its dates, and the newest snapshot once there is one."""
+    """A contract's renewal clock: its dates, and the newest snapshot once there is one.
+
+    `state` is `waiting` before the window, then the snapshot's; of a contract that has nothing to
+    renew it is why. `terms_read_at` and `terms_version` say which read of the contract the clock
+    goes by. `follows_on` is the renewal before this one.
+    """
 
     __tablename__ = "renewals"
     __table_args__ = (
         Index("ix_renewals_account_id", "account_id"),
+        Index("ix_renewals_opportunity_id", "opportunity_id"),
         Index("ix_renewals_state", "state", "renews_on"),
     )
 
@@ -45,12 +51,20 @@ class RenewalRow(LedgerModel, table=True):
     contract_id: str = Field(primary_key=True)
     account_id: str
     opportunity_id: str
-    renews_on: date
+    legal_entity: str
+    renews_on: date | None = None
+    decided_by: str
+    notice_on: date | None = None
+    next_look: date | None = None
+    follows_on: date | None = None
     state: str
     forecast: str
     outcome: str
     snapshot_id: str
+    terms_version: str
+    terms_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     workflow_id: str
     updated_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -35,17 +35,26 @@ def upgrade() -> None:
         sa.Column("contract_id", sa.String(), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
         sa.Column("opportunity_id", sa.String(), nullable=False),
-        sa.Column("renews_on", sa.Date(), nullable=False),
+        sa.Column("legal_entity", sa.String(), nullable=False),
+        sa.Column("renews_on", sa.Date(), nullable=True),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("notice_on", sa.Date(), nullable=True),
+        sa.Column("next_look", sa.Date(), nullable=True),
+        sa.Column("follows_on", sa.Date(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("forecast", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("snapshot_id", sa.String(), nullable=False),
+        sa.Column("terms_version", sa.String(), nullable=False),
+        sa.Column("terms_read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("workflow_id", sa.String(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("connection", "contract_id", name=op.f("pk_renewals")),
     )
     op.create_index("ix_renewals_account_id", "renewals", ["account_id"])
+    op.create_index("ix_renewals_opportunity_id", "renewals", ["opportunity_id"])
     op.create_index("ix_renewals_state", "renewals", ["state", "renews_on"])
     op.create_table(
         "snapshots",
