@@ -65,6 +65,11 @@ COMMANDS = {
     "inbox": ("inbox", "Show what came in, how intake stands, and replay it."),
     "exceptions": ("exceptions", "List, show and decide what waits for a person."),
     "events": ("events", "Read the canonical events, see where they went, and replay them."),
+    "renewals": (
+        "renewals",
+        "List and show contracts' renewals: their clocks, readiness and forecast.",
+    ),
+    "risk": ("risk", "List and show the risk that accounts' unpaid invoices are."),
     "definitions": (
         "definitions",
         "Show what words mean here, why an account is what it is, and what a change would move.",

@@ -1,9 +1,7 @@
 """`tieline definitions`: what words mean here, what follows for an account, what a change moves."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -18,15 +16,14 @@ from governance.catalogue import load_catalogue
 from governance.definitions import Definitions
 from ledger.database import Database
 from ledger.views.subjects import ACCOUNTS_PER_PAGE, accounts, facts_of, facts_of_all
+from tieline.cli.asking import asked
 from tieline.cli.moments import moment
 from tieline.cli.output import Context, context_of, out, print_table, show
-from tieline.settings import Settings
 
 definitions_app = typer.Typer(
     help="Show what words mean here, why an account is what it is, and what a change would move.",
     no_args_is_help=True,
 )
-T = TypeVar("T")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The definition's name.")]
 OnOption = Annotated[str, typer.Option("--on", help="As of this day (default: today, UTC).")]
 
@@ -84,7 +81,7 @@ def explain_account(
     shared = context_of(context)
     names = [definition(name).name] if name else list(VERSIONS)
     chosen, day = _in_force(shared), _day(on)
-    records = _asked(shared.settings(), lambda db: facts_of(db, account))
+    records = asked(shared.settings(), lambda db: facts_of(db, account))
     if not records.records:
         raise NotFound(f"nothing is on record of account {account}", about=account)
     found = explain(records, chosen, day, names=names)
@@ -109,7 +106,7 @@ def compare_versions(
     async def ask(db: Database) -> tuple[int, list[Moved]]:
         return await _moves(db, name, versions, chosen, day)
 
-    looked_at, moved = _asked(shared.settings(), ask)
+    looked_at, moved = asked(shared.settings(), ask)
     body = {"definition": name, "from": before, "to": after, "on": day}
     body |= {"accounts": looked_at, "moved": moved}
     show(shared, body, lambda: _render_moves(looked_at, moved))
@@ -136,17 +133,6 @@ def _in_force(shared: Context) -> Definitions:
 def _day(on: str) -> date:
     found = moment("--on", on)
     return (found or datetime.now(UTC)).date()
-
-
-def _asked(settings: Settings, ask: Callable[[Database], Awaitable[T]]) -> T:
-    async def run() -> T:
-        database = Database.open(settings.ledger_url)
-        try:
-            return await ask(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
 
 
 def _line(name: str, chosen: Definitions) -> dict[str, Any]:
