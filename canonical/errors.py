@@ -34,7 +34,8 @@ TielineError
     └── IntakeGap             something that should have come in has not
         ├── CursorBehind      a change feed has not been read for too long, or lost its place
         ├── CountMismatch     a system told of more changes than the inbox has
-        └── EventMissing      what must follow an event has not arrived in time
+        ├── EventMissing      what must follow an event has not arrived in time
+        └── ClockUnkept       renewal clocks that are missing or wrong could not be put right
 """
 
 from enum import StrEnum
@@ -223,6 +224,10 @@ class CountMismatch(IntakeGap):
 
 class EventMissing(IntakeGap):
     """What must follow an event (an activation after an order) has not arrived in time."""
+
+
+class ClockUnkept(IntakeGap):
+    """Renewal clocks that are missing or wrong could not be put right by the daily reconcile."""
 
 
 def _tree(base: type[TielineError]) -> dict[str, type[TielineError]]:

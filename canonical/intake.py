@@ -3,7 +3,14 @@
 from datetime import datetime
 from enum import StrEnum
 
-from canonical.errors import CountMismatch, CursorBehind, DeadLetters, EventMissing, NeedsPerson
+from canonical.errors import (
+    ClockUnkept,
+    CountMismatch,
+    CursorBehind,
+    DeadLetters,
+    EventMissing,
+    NeedsPerson,
+)
 from canonical.money import Money
 from canonical.orders import Fact
 
@@ -67,6 +74,7 @@ class ConcernKind(StrEnum):
     COUNT_MISMATCH = "count-mismatch"
     EVENT_MISSING = "event-missing"
     DEAD_LETTERS = "dead-letters"
+    CLOCK_UNKEPT = "clock-unkept"
 
 
 CAUSES: dict[ConcernKind, type[NeedsPerson]] = {
@@ -75,6 +83,7 @@ CAUSES: dict[ConcernKind, type[NeedsPerson]] = {
     ConcernKind.COUNT_MISMATCH: CountMismatch,
     ConcernKind.EVENT_MISSING: EventMissing,
     ConcernKind.DEAD_LETTERS: DeadLetters,
+    ConcernKind.CLOCK_UNKEPT: ClockUnkept,
 }
 
 

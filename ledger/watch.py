@@ -70,7 +70,13 @@ class SqlWatch:
         return found
 
     async def still(self, concern: Concern) -> Concern | None:
-        """A concern as it is now; None once it has healed, or somebody has seen to it."""
+        """A concern as it is now; None once it has healed, or somebody has seen to it.
+
+        What the watch itself does not look for stands until a person has seen it: nobody but the
+        daily reconcile knows whether a clock can be kept by now.
+        """
+        if concern.kind is ConcernKind.CLOCK_UNKEPT:
+            return concern
         return next((other for other in await self.concerns() if other.id == concern.id), None)
 
     def _is_behind(self, cursor: Cursor, now: datetime) -> bool:

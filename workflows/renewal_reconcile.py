@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
 
 from activities.clocks import ClockActivities
 from canonical.clocks import (
@@ -15,11 +17,13 @@ from canonical.clocks import (
     ReconciledPage,
     ReconcileStart,
 )
+from canonical.intake import ALARM, Concern, ConcernKind, alarm_id
 
 PAGE_TIMEOUT = timedelta(minutes=3)
 PAGE_PATIENCE = timedelta(hours=6)
 PAGES_PER_RUN_MAX = 200
 UNKEPT_MAX = 50
+SHOWN_MAX = 5
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=5))
 
 
@@ -37,17 +41,46 @@ class RenewalReconcile:
             if pages == PAGES_PER_RUN_MAX:
                 workflow.continue_as_new(ReconcileStart(after=place, so_far=found))
             pages += 1
-            page: ReconciledPage = await workflow.execute_activity_method(
-                ClockActivities.reconcile,
-                place,
-                start_to_close_timeout=PAGE_TIMEOUT,
-                schedule_to_close_timeout=PAGE_PATIENCE,
-                retry_policy=RETRY,
-            )
+            try:
+                page = await self._page(place)
+            except ActivityError as error:
+                await _alarm(f"stopped after {place}: {error.cause or error}")
+                raise
             found = _with(found, page)
             workflow.set_current_details(_told(found))
             place = page.after
+        if found.failed:
+            await _alarm(f"{found.failed} of them: {'; '.join(found.unkept[:SHOWN_MAX])}")
         return found
+
+    async def _page(self, place: ClockPlace) -> ReconciledPage:
+        return await workflow.execute_activity_method(
+            ClockActivities.reconcile,
+            place,
+            start_to_close_timeout=PAGE_TIMEOUT,
+            schedule_to_close_timeout=PAGE_PATIENCE,
+            retry_policy=RETRY,
+        )
+
+
+async def _alarm(what: str) -> None:
+    """Have a person look: one case, until it is dealt with, however many days it takes."""
+    concern = Concern(
+        id=f"{ConcernKind.CLOCK_UNKEPT}/{RECONCILE}",
+        kind=ConcernKind.CLOCK_UNKEPT,
+        about=RECONCILE,
+        message=f"renewal clocks could not be put right on {workflow.now():%Y-%m-%d}: {what}",
+    )
+    try:
+        await workflow.start_child_workflow(
+            ALARM,
+            concern,
+            id=alarm_id(concern),
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            parent_close_policy=ParentClosePolicy.ABANDON,
+        )
+    except WorkflowAlreadyStartedError:
+        workflow.logger.warning("the alarm stands already: %s", what)
 
 
 def _with(found: Reconciled, page: ReconciledPage) -> Reconciled:

@@ -15,6 +15,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from canonical.clocks import RECONCILE, Reconciled, ReconcileStart
+from canonical.desk import Action
 from canonical.errors import NotFound
 from canonical.facts import ContractFacts
 from canonical.ids import PROCESS_QUEUE
@@ -23,6 +24,7 @@ from canonical.renewal_messages import renewal_id
 from ledger import audit
 from ledger.inbox import Inbox
 from ledger.records import Records
+from ledger.views.cases import list_cases
 from ledger.views.renewals import RenewalDetail, show_renewal
 from tests.intake_source import MemorySource
 from tests.world import World, eventually, world
@@ -87,7 +89,8 @@ class Contract:
             terms_digest=version,
         )
         database = self.tieline.house.database
-        await Inbox(database).store(MemorySource().change(facts))
+        told = facts.model_copy(update={"id": self.id[:40]})
+        await Inbox(database).store(MemorySource().change(told))
         (hint,) = await Inbox(database).pending(1, source="billing")
         await Records(database).take(hint, facts)
 
@@ -181,3 +184,36 @@ async def test_every_contract_on_record_comes_to_a_clock_that_is_right(
         ("renewal.clock_begun", about, "stands"),
     ]
     assert (await audit.verify(tieline.house.database)).ok
+
+
+async def test_a_clock_that_cannot_be_kept_is_a_case_that_a_person_closes(
+    tieline: World, contract: Contract
+) -> None:
+    """The others are kept; the run says which one was not, and why."""
+    # Given a contract whose id is longer than Temporal takes
+    endless = Contract(tieline, "sub_" + "x" * 1000, "")
+    await contract.recorded("2026-01-01T00:00:00.000000+00:00")
+    await endless.recorded("2026-01-01T00:00:00.000000+00:00")
+
+    # When clocks are reconciled
+    found = await reconcile(tieline)
+    await eventually(contract.detail)
+
+    # Then one is begun, and the other is a case on the desk
+    assert (found.looked_at, found.begun, found.failed) == (2, 1, 1)
+    assert found.unkept[0].startswith(f"billing/{endless.id}: Temporal refused")
+    (case,) = await eventually(lambda: list_cases(tieline.house.database))
+    assert case.case.failure.cause == "ClockUnkept"
+    assert f": billing/{endless.id[:40]}" in case.case.failure.message
+    assert [deed for deed, _, _ in await audited(tieline)] == [
+        "renewal.clock_begun",
+        "renewal.clock_failed",
+    ]
+
+    # And another run adds no second case; who has looked closes it
+    assert (await reconcile(tieline)).failed == 1
+    assert len(await list_cases(tieline.house.database)) == 1
+    outcome = await tieline.decide(case.case, Action.SKIP)
+    assert outcome.accepted
+    alarm = tieline.client.get_workflow_handle(case.case.process.workflow_id)
+    assert (await alarm.result())["skipped"] is True
