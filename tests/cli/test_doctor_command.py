@@ -64,6 +64,7 @@ async def test_a_house_in_order_passes_every_check(tieline: World) -> None:
         "worker processes",
         *(f"worker {name}" for name in CONNECTIONS),
         "schedule intake-watch",
+        "schedule renewal-reconcile",
     ]
     assert table.code == 0
     assert table.out.splitlines()[-1] == "All is well."
@@ -80,8 +81,8 @@ async def test_a_vendor_that_is_down_is_the_one_that_is_named(tieline: World) ->
     assert said.code == table.code == 1
     assert list(failed(said)) == ["erp erp"]
     assert failed(said)["erp erp"].startswith("Unavailable: ")
-    assert len(said.json) == 18
-    assert table.out.splitlines()[-1] == "1 of 18 checks failed."
+    assert len(said.json) == 19
+    assert table.out.splitlines()[-1] == "1 of 19 checks failed."
     assert "Traceback" not in said.err + table.err
 
 
