@@ -34,7 +34,7 @@ class RenewalClock(Fact):
     opportunity_id: str = ""
     renews_on: date | None = None
     next_look: date | None = None
-    follows_on: date | None = None
+    renewed_on: date | None = None
     outcome: str = ""
     terms_version: str = ""
     terms_read_at: datetime | None = None
@@ -44,14 +44,14 @@ class RenewalClock(Fact):
 
 class ContractClock(Fact):
     """A contract on record, and what its clock needs; `contract_id` is the clock's, where the
-    contract was given another id since."""
+    contract was given another id since. `renewed_on` is the renewal before, which was decided."""
 
     connection: str
     contract_id: str
     opportunity_id: str = ""
     legal_entity: str = ""
     state: ClockState
-    follows: date | None = None
+    renewed_on: date | None = None
 
 
 class ClockPlace(Fact):

@@ -22,12 +22,34 @@ def renewal_id(connection: str, contract_id: str) -> str:
     return f"renewal-readiness/{connection}/{contract_id}"
 
 
-class RenewalStart(Fact):
-    """Starts renewal-readiness for a contract: where its signals come from.
+class OpenWindow(Fact):
+    """A renewal window that is open: since when, for which date it was opened, and which dates it
+    is about by now."""
 
-    `follows` is the day of the renewal before this one, which has an outcome already. `shown` is
-    what an earlier run of the same process remembers of what others were told.
+    since: datetime
+    opened_for: date
+    dates: RenewalDates
+
+
+class RenewalMemory(Fact):
+    """What a run of the process leaves to the next one.
+
+    `newest` is the snapshot of the account's renewal that others should see, `shown` the one that
+    each of them has; `renewed_on` is the day of the last renewal that was decided, and `outcome`
+    is how.
     """
+
+    account_id: str = ""
+    window: OpenWindow | None = None
+    newest: str = ""
+    shown: dict[str, str] = {}
+    renewed_on: date | None = None
+    outcome: RenewalOutcome | None = None
+
+
+class RenewalStart(Fact):
+    """Starts renewal-readiness for a contract: where its signals come from, and what an earlier run
+    of the same process remembers."""
 
     contract_id: str
     connection: str
@@ -37,8 +59,7 @@ class RenewalStart(Fact):
     success: str = ""
     support: str = ""
     usage: str = ""
-    follows: date | None = None
-    shown: dict[str, str] = {}
+    memory: RenewalMemory = RenewalMemory()
 
 
 class RenewalEnded(Fact):
@@ -64,35 +85,41 @@ class RenewalQuestion(Fact):
 
 
 class PlanRenewal(Fact):
-    """Decide a contract's renewal dates by the catalogue of this moment; `follows` and the deal are
-    the start's."""
+    """Decide a contract's renewal dates by the catalogue of this moment; of the term that follows
+    `renewed_on`, where a renewal was decided already."""
 
     terms: ContractTerms
     today: date
     opportunity_id: str = ""
-    follows: date | None = None
+    renewed_on: date | None = None
 
 
 class RenewalPlan(Fact):
     """When a contract renews, when to look next, and whether the window is open by now; without
-    dates there is nothing to renew."""
+    dates there is nothing to renew, for now or, when the contract is `over`, for good."""
 
     dates: RenewalDates | None = None
     next_look: date | None = None
     window_open: bool = False
+    over: bool = False
     eligibility: str = ""
 
 
 class TakeSnapshot(Fact):
     """What the five sources said of a renewal; None where one did not answer.
 
-    `sources_away` are the owners of invoices that did not.
+    `sources_away` are the owners of invoices that did not. `today` is the process's day, that of
+    `at` unless it is named. Without a `window` none is told to be open. Nothing is decided on
+    `terms` that are not `terms_known` any more, because their owner is away.
     """
 
     start: RenewalStart
     terms: ContractTerms
     dates: RenewalDates
     at: datetime
+    today: date | None = None
+    window: OpenWindow | None = None
+    terms_known: bool = True
     invoices: list[AccountInvoices] = []
     incidents: IncidentFacts | None = None
     adoption: AdoptionFacts | None = None

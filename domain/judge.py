@@ -14,6 +14,7 @@ from canonical.renewal import (
 from canonical.renewal_messages import PlanRenewal, RenewalPlan, TakeSnapshot
 from canonical.risk import AccountInvoices, RiskAssessment
 from domain import readiness, renewals
+from domain.calendar import DAY
 from domain.definitions.renewal_eligibility import ContractOnDay, Eligibility, eligibility
 from domain.readiness import unknown_signal
 from domain.risk import assess
@@ -42,29 +43,31 @@ class CatalogueJudge:
 
     def plan(self, request: PlanRenewal) -> RenewalPlan:
         """When a contract renews and when to look; no dates for one that ended before its window,
-        that states no end, or that does not go on after the renewal which this one follows."""
-        terms, today, windows = request.terms, request.today, self._rules.windows_days
-        if request.follows is not None:
-            following = renewals.next_term(terms, request.follows)
-            if following is None:
-                return RenewalPlan(eligibility=Eligibility.LAPSED.value)
-            terms = following
+        or that states no end (beyond the one at which it was renewed)."""
+        today, windows, renewed = request.today, self._rules.windows_days, request.renewed_on
+        terms = renewals.in_next_term(request.terms, renewed)
+        over = not terms.active
         given = ContractOnDay.model_construct(terms=terms, today=today, rules=self._rules)
         found = Eligibility(eligibility(given).value)
         dates = renewals.dates_of(terms, self._rules)
         window = renewals.window_days(dates, today, windows) if dates else None
+        if dates is None and renewed is not None:
+            # Decided, and no further term is stated: what became of it shows when this one is over.
+            look = renewed + DAY if today <= renewed else None
+            return RenewalPlan(next_look=look, over=over or look is None, eligibility=found.value)
         if dates is None or (found is Eligibility.CANCELLED and window is None):
-            return RenewalPlan(eligibility=found.value)
+            return RenewalPlan(over=over, eligibility=found.value)
         return RenewalPlan(
             dates=dates,
             next_look=renewals.next_look(dates, today, windows),
             window_open=window is not None and found is not Eligibility.EXCLUDED,
+            over=over,
             eligibility=found.value,
         )
 
     def snapshot(self, request: TakeSnapshot) -> ReadinessSnapshot:
         """One view of a renewal, from what five sources said and which of them did not."""
-        today, dates = request.at.date(), request.dates
+        today, dates = request.today or request.at.date(), request.dates
         signals = [self._billing(request, today), *self._heard(request, today)]
         return renewals.snapshot(
             request.terms,
@@ -74,7 +77,10 @@ class CatalogueJudge:
             request.at,
             opportunity_id=request.start.opportunity_id,
             outcome=renewals.outcome_of(
-                request.terms, _deal(request), today, renews_on=dates.renews_on
+                request.terms,
+                _deal(request) if request.terms_known else None,
+                today,
+                renews_on=dates.renews_on,
             ),
         )
 

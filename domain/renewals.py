@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import count
 
 from canonical.definitions import in_force
 from canonical.ids import digest
@@ -17,13 +18,13 @@ from canonical.renewal import (
     RenewalOutcome,
     Signal,
 )
-from domain.calendar import last_day, whole_months
+from domain.calendar import DAY, last_day, whole_months
 from domain.definitions.renewal_date import renewal_dates
 from domain.definitions.renewal_readiness import Renewal, readiness
 
 SNAPSHOT_CHARACTERS = 24
-DAY = timedelta(days=1)
-TERMS_MAX = 1200  # monthly terms of a century
+# What a contract renews for whose own term is not a number of months.
+TERM_MONTHS = 12
 DEFINITIONS = ("renewal_date", "renewal_readiness")
 
 
@@ -32,23 +33,24 @@ def dates_of(terms: ContractTerms, rules: ReadinessRules) -> RenewalDates | None
     return renewal_dates(terms, rules.notice_days)
 
 
-def next_term(terms: ContractTerms, after: date) -> ContractTerms | None:
-    """The contract as it is after a renewal that was decided; None where nothing follows.
-
-    Its owner states the new end, or it renews by itself and the term is as long as the first.
-    """
+def in_next_term(terms: ContractTerms, renewed_on: date | None) -> ContractTerms:
+    """A contract in the term that follows a renewal: with the end that it states beyond it, or, if
+    it renews by itself, as many of its own terms later; else without an end."""
     dates = renewal_dates(terms, 0)
-    if dates is None or dates.renews_on > after:
+    if renewed_on is None or dates is None or dates.renews_on > renewed_on:
         return terms
-    if not (terms.active and terms.auto_renews and terms.starts_on and terms.ends_on):
-        return None
-    months = whole_months(terms.starts_on, terms.ends_on)
-    if months is None:
-        return None
-    begins = dates.renews_on + DAY
-    ends = (last_day(begins, months * number) for number in range(1, TERMS_MAX))
-    stated = next((end for end in ends if end > after), None)
-    return terms.model_copy(update={"ends_on": stated, "co_term_on": None}) if stated else None
+    end = terms.ends_on
+    if end is None or end <= renewed_on:
+        end = _renewed_beyond(terms, dates.renews_on, renewed_on) if terms.auto_renews else None
+    return terms.model_copy(update={"ends_on": end, "co_term_on": None})
+
+
+def _renewed_beyond(terms: ContractTerms, end: date, renewed_on: date) -> date:
+    starts_on = terms.starts_on
+    months = (whole_months(starts_on, end) if starts_on else None) or TERM_MONTHS
+    terms_passed = ((renewed_on - end).days // 31) // months
+    later = (last_day(end + DAY, months * n) for n in count(terms_passed + 1))
+    return next(day for day in later if day > renewed_on)
 
 
 def opens_on(dates: RenewalDates, windows: Sequence[int]) -> date:

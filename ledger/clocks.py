@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 from sqlmodel import Session
 
 from canonical.clocks import (
@@ -41,13 +41,18 @@ _PUT_PLAN = Upsert(
         set_={c.name: insert.excluded[c.name] for c in renewals.c if c not in set(_KEY)},
     ),
 )
-# What a look changes of a clock; its dates are the plan's.
+# What a look changes of a clock: a renewal that is decided is about its own date, where the plan
+# may know the next one already.
 _SEEN = (
+    "renews_on",
+    "decided_by",
+    "notice_on",
     "next_look",
     "state",
     "forecast",
     "outcome",
     "snapshot_id",
+    "opened_at",
     "closed_at",
     "workflow_id",
     "updated_at",
@@ -56,8 +61,7 @@ _PUT_SEEN = Upsert(
     renewals,
     lambda insert: insert.on_conflict_do_update(
         index_elements=_KEY,
-        set_={name: insert.excluded[name] for name in _SEEN}
-        | {"opened_at": func.coalesce(renewals.c.opened_at, insert.excluded.opened_at)},
+        set_={name: insert.excluded[name] for name in _SEEN},
     ),
 )
 _UNSEEN: dict[str, Any] = {
@@ -98,13 +102,13 @@ def keep_plan(
         "decided_by": dates.decided_by if dates else "",
         "notice_on": dates.notice_on if dates else None,
         "next_look": plan.next_look if dates else None,
-        "follows_on": request.follows,
+        "renewed_on": request.renewed_on,
     }
     if known is None or (dates is None and not known["outcome"]):
         row |= dated | _UNSEEN | {"state": WAITING if dates else plan.eligibility}
     elif dates is None:
         row = dict(known) | row
-    elif known["renews_on"] != dates.renews_on:
+    elif (known["renews_on"], known["renewed_on"]) != (dates.renews_on, request.renewed_on):
         row |= dated | _UNSEEN | {"state": WAITING}
     else:
         row = dict(known) | row | dated
@@ -124,7 +128,7 @@ def keep_seen(
     process: ProcessRef,
     now: datetime,
 ) -> None:
-    """Put what a look found on the contract's clock; the first one opened the window."""
+    """Put what a look found on the contract's clock."""
     terms, dates = request.terms, taken.dates
     row: dict[str, Any] = {
         "connection": taken.connection,
@@ -136,14 +140,14 @@ def keep_seen(
         "decided_by": dates.decided_by,
         "notice_on": dates.notice_on,
         "next_look": next_look,
-        "follows_on": request.start.follows,
+        "renewed_on": request.start.memory.renewed_on,
         "state": taken.state.value,
         "forecast": taken.forecast.value,
         "outcome": taken.outcome.value if taken.outcome else "",
         "snapshot_id": taken.snapshot_id,
         "terms_version": terms.version,
         "terms_read_at": terms.as_of,
-        "opened_at": taken.taken_at,
+        "opened_at": request.window.since if request.window else None,
         "closed_at": now if taken.outcome else None,
         "workflow_id": process.workflow_id,
         "updated_at": now,
@@ -207,16 +211,16 @@ class SqlClocks:
             clock = clocks.get((row.connection, _deal(facts.opportunity_id)))
         today = self._clock().date()
         state = clock_state(facts, row.recorded_at, clock, self._statuses(), today)
-        follows = None
+        renewed = None
         if clock is not None:
-            follows = clock.renews_on if state is ClockState.NEXT_TERM else clock.follows_on
+            renewed = clock.renews_on if state is ClockState.NEXT_TERM else clock.renewed_on
         return ContractClock(
             connection=row.connection,
             contract_id=clock.contract_id if clock else facts.id,
             opportunity_id=facts.opportunity_id,
             legal_entity=facts.legal_entity,
             state=state,
-            follows=follows,
+            renewed_on=renewed,
         )
 
     def _record(self, session: Session, kept: Sequence[KeptClock]) -> None:

@@ -14,7 +14,13 @@ from canonical.events import TYPES, CanonicalEvent, RenewalWindowOpened
 from canonical.ids import digest
 from canonical.portfolio import AccountFamily, ReadinessUpdate, RiskUpdate
 from canonical.renewal import ReadinessSnapshot
-from canonical.renewal_messages import PlanRenewal, RenewalPlan, TakenSnapshot, TakeSnapshot
+from canonical.renewal_messages import (
+    OpenWindow,
+    PlanRenewal,
+    RenewalPlan,
+    TakenSnapshot,
+    TakeSnapshot,
+)
 from canonical.risk import AccountInvoices, RiskAssessment, RiskLevel
 from canonical.risk_messages import AssessedRisk, AssessRisk
 from domain.judging import Judge
@@ -84,7 +90,7 @@ class SqlPortfolio:
         """Take and keep one view of a renewal; the first one opens the window, which is told."""
         judge = self._judge()
         judged = judge.snapshot(request)
-        next_look = judge.next_look(judged.dates, request.at.date())
+        next_look = judge.next_look(judged.dates, request.today or request.at.date())
         new = await self._db.run(lambda s: self._keep(s, request, judged, next_look, process))
         return TakenSnapshot(
             snapshot_id=judged.snapshot_id,
@@ -168,7 +174,10 @@ class SqlPortfolio:
         row |= {"contract_id": taken.contract_id, "account_id": taken.account_id}
         body = taken.model_dump(mode="json")
         kept = _KEEP_SNAPSHOT.run(session, row | {"body": body, "taken_at": taken.taken_at})
-        opened = append_event(session, self._opened(taken, request, process))
+        window = request.window
+        opened = window is not None and append_event(
+            session, self._opened(taken, window, request, process)
+        )
         keep_seen(session, request, taken, next_look, process, now)
         if kept.rowcount == 1:
             said = {"state": taken.state, "forecast": taken.forecast, "opened": opened}
@@ -184,23 +193,28 @@ class SqlPortfolio:
         return bool(kept.rowcount == 1)
 
     def _opened(
-        self, taken: ReadinessSnapshot, request: TakeSnapshot, process: ProcessRef
+        self,
+        taken: ReadinessSnapshot,
+        window: OpenWindow,
+        request: TakeSnapshot,
+        process: ProcessRef,
     ) -> CanonicalEvent:
+        # By the date for which it opened: one that moves while it is open does not open again.
         data = RenewalWindowOpened(
             connection=taken.connection,
             external_id=taken.contract_id,
-            renews_on=taken.dates.renews_on,
+            renews_on=window.opened_for,
             account_id=taken.account_id,
         )
         kind, version = TYPES[type(data)]
-        cause = f"{taken.connection}/{taken.contract_id}/{taken.dates.renews_on}"
+        cause = f"{taken.connection}/{taken.contract_id}/{window.opened_for}"
         return CanonicalEvent(
             id=event_id(kind, cause),
             type=kind,
             version=version,
             source=process.process,
             subject=f"contract/{taken.contract_id}",
-            occurred_at=taken.taken_at,
+            occurred_at=window.since,
             correlation_id=process.correlation_id,
             causation_id=cause,
             legal_entity=request.terms.legal_entity,

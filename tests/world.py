@@ -217,6 +217,7 @@ async def world(
     catalogue: Path | None = None,
     run_workers: bool = True,
     webhooks_port: int = 0,
+    usage: dict[str, Any] | None = None,
     **worker_options: Any,
 ) -> AsyncIterator[World]:
     """A fresh world; the client's namespace may be shared, since deals have ids of their own."""
@@ -239,6 +240,7 @@ async def world(
                 ui_url="http://127.0.0.1:8233",
                 webhooks_port=webhooks_port,
                 catalogue_folder=catalogue,
+                usage=usage,
             )
         )
         settings = load_settings(config)

@@ -10,7 +10,7 @@ from governance.catalogue import Catalogue
 from governance.ownership import invoice_sources
 from tieline.settings import Settings
 
-CONTRACTS = "subscription_state"
+CONTRACT_STATE = "subscription_state"
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,15 @@ class Beginnings:
             support=self._serving(Role.SUPPORT, event.legal_entity),
         )
 
-    def renewal(self, event: OutboxEvent) -> RenewalStart:
-        """The renewal of the contract that an event is about."""
+    def renewal(self, event: OutboxEvent) -> RenewalStart | None:
+        """The renewal of the contract that an event is about; None for a contract of a system that
+        does not own its state under the preset: its dates are a copy, and one clock is enough."""
+        connection = str(event.body.get("connection", ""))
+        known = self.settings.connections.get(connection)
+        if known is None or known.role is not self.catalogue.systems.owner_of(CONTRACT_STATE):
+            return None
         return self.renewal_of(
-            str(event.body.get("connection", "")),
+            connection,
             str(event.body.get("external_id", "")),
             str(event.body.get("opportunity_id", "")),
             event.legal_entity,
@@ -57,7 +62,7 @@ class Beginnings:
 
     def contract_sources(self) -> list[str]:
         """The connections that own contracts, by the preset in force."""
-        owner = self.catalogue.systems.owner_of(CONTRACTS)
+        owner = self.catalogue.systems.owner_of(CONTRACT_STATE)
         return sorted(connection.name for connection in self.settings.connections_of(owner))
 
     def _invoice_sources(self) -> list[str]:

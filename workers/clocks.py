@@ -13,7 +13,7 @@ from canonical.clocks import ContractClock
 from canonical.errors import Malformed, Unavailable
 from canonical.ids import PROCESS_QUEUE
 from canonical.messages import BusinessEvent
-from canonical.renewal_messages import renewal_id
+from canonical.renewal_messages import RenewalMemory, renewal_id
 from workers.beginnings import Beginnings
 
 TIMEOUT_SECONDS = 10.0
@@ -69,7 +69,7 @@ class TemporalClocks:
             contract.contract_id,
             contract.opportunity_id,
             contract.legal_entity,
-        ).model_copy(update={"follows": contract.follows})
+        ).model_copy(update={"memory": RenewalMemory(renewed_on=contract.renewed_on)})
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self._client.start_workflow(

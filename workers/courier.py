@@ -98,6 +98,8 @@ class ProcessEndpoint:
 
     async def _begin_contract(self, event: OutboxEvent) -> None:
         start = self.beginnings.renewal(event)
+        if start is None:
+            return  # another system keeps the contract's dates
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self.client.start_workflow(

@@ -1,7 +1,7 @@
 """Renewal readiness: a clock per contract, and one view of its renewal for everybody (R76-R83)."""
 
-import asyncio
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -10,80 +10,93 @@ from activities.crm import CrmActivities
 from activities.finance import FinanceActivities
 from activities.portfolio import PortfolioActivities
 from activities.success import SuccessActivities
-from activities.support import SupportActivities
-from activities.usage import UsageActivities
 from canonical.messages import BusinessEvent
-from canonical.renewal import ContractTerms
+from canonical.renewal import ContractTerms, RenewalDates, RenewalOutcome
 from canonical.renewal_messages import (
     ContractQuestion,
+    OpenWindow,
     PlanRenewal,
     RenewalEnded,
+    RenewalMemory,
     RenewalPlan,
-    RenewalQuestion,
     RenewalStart,
     ShowReadiness,
     TakenSnapshot,
-    TakeSnapshot,
 )
-from canonical.risk import AccountInvoices
-from canonical.risk_messages import AccountQuestion
+from workflows.renewal_sources import ABOUT, EVERYTHING, SIGNALS, RenewalSources, Source
+from workflows.showing import Showing
 from workflows.steps import note
-from workflows.watching import Watching
+from workflows.waking import Alarm
+from workflows.watching import MORNING
 
-HISTORY = timedelta(days=365)
 SHOW_PATIENCE = timedelta(days=14)
-# A source that was away is asked again: soon, then less and less often.
+# After a look at what one event told, others are waited for: a burst of them is a few looks.
+BETWEEN_LOOKS = timedelta(minutes=5)
+# A source that was away is asked again: soon, then less and less often, and one whose usage is
+# stale, less often still: nobody tells when a warehouse is filled again.
 ASK_AGAIN = timedelta(hours=1)
 ASK_AGAIN_MAX = timedelta(days=1)
+ASK_STALE_MAX = timedelta(days=7)
+DOUBLINGS_MAX = 10
+# With these the contract itself has ended; after the others it may go on, and its clock with it.
+FINAL = (RenewalOutcome.CANCELLED, RenewalOutcome.LAPSED)
 
 
 @workflow.defn(name="renewal-readiness")
-class RenewalReadiness(Watching):
-    """One contract's renewal: the window opens at T-90, and closes with the renewal's outcome.
+class RenewalReadiness(Showing):
+    """One contract's renewals: each window opens at T-90, and closes with the renewal's outcome.
 
     The view is assembled from five sources side by side. One that is down is unknown, never green,
-    and is asked again.
+    and is asked again. A contract has one clock for its whole life: each term begins a new run.
     """
 
     @workflow.init
     def __init__(self, start: RenewalStart) -> None:
         super().__init__(start.contract_id)
+        memory = start.memory
         self.start = start
+        self.window, self.outcome = memory.window, memory.outcome
+        self.renewed_on, self.account_id = memory.renewed_on, memory.account_id
+        self.newest, self.shown = memory.newest, dict(memory.shown)
+        self.sources = RenewalSources(start, self.answer)
         self.terms: ContractTerms | None = None
         self.plan = RenewalPlan()
-        self.seen: TakenSnapshot | None = None
-        self.shown = dict(start.shown)
-        self._amended = False
+        self._alarm = Alarm()
+        self._news: set[Source] = set()
+        self._woken_at = self._looked_at = workflow.now()
+        self._again: frozenset[Source] = frozenset()
+        self._again_at: datetime | None = None
         self._asked_again = 0
 
     @workflow.run
     async def run(self, start: RenewalStart) -> RenewalEnded:
-        """Keep the contract's clock until its renewal has an outcome."""
+        """Keep the contract's clock until the contract has ended."""
         await self.perform()
-        outcome = self.seen.outcome if self.seen else None
-        return RenewalEnded(stage=self.stage, contract_id=start.contract_id, outcome=outcome)
+        return RenewalEnded(stage=self.stage, contract_id=start.contract_id, outcome=self.outcome)
 
     async def fulfil(self) -> None:
-        """Read the terms; wait for the window; look, show, and look again until it is decided."""
-        while True:
-            reasons = self.reasons
-            if self.terms is None or self._amended:
+        """Read the terms; wait for the window; look, and look again until it is decided."""
+        self.follow(
+            self._keep("show_readiness", SuccessActivities.show_readiness, self.start.success)
+        )
+        self.follow(self._keep("tell_crm", CrmActivities.show_readiness, self.start.crm))
+        await self.begin()
+        reasons: Iterable[Source] = SIGNALS
+        while self.window is not None or not self.plan.over:
+            if self.window is None and self.plan.window_open:
+                await self.open_window()
+                reasons = SIGNALS
+            if self.window is not None:
+                await self.look(self.window, reasons)
+                if self.outcome in FINAL:
+                    break
+            reasons = await self.reasons_to_look()
+            if self.window is None:
                 await self.read_terms()
-            if self.plan.dates is None:
-                return  # nothing that could renew
-            if self.plan.window_open:
-                await self.look()
-                if self.seen and self.seen.outcome is not None:
-                    return
-            reason = await self.until(
-                self.plan.next_look, reasons=reasons, at_most=self._ask_again()
-            )
-            if not reason and not self.plan.window_open:
-                await self.decide_dates()
+        self.all_is_said()
 
-    async def read_terms(self) -> None:
-        """The contract's dates from its owner, and when to look by the catalogue of this moment."""
-        self._amended = False
+    async def begin(self) -> None:
+        """Without the contract's terms there is no clock: whoever owns them is waited for."""
         self.terms = await self.gate(
             "read_terms",
             FinanceActivities.contract,
@@ -91,118 +104,171 @@ class RenewalReadiness(Watching):
             connection=lambda: self.start.connection,
             reference=lambda terms: f"until {terms.ends_on}",
         )
+        self.account_id, self.legal_entity = self.terms.account_id, self.terms.legal_entity
+        self.value = self.terms.value
         await self.decide_dates()
-        if self.stage == "accepting":
-            self.account_id, self.legal_entity = self.terms.account_id, self.terms.legal_entity
-            self.value = self.terms.value
-            self.enter("waiting")
-            await self.record_standing()
+        await self.stand("window_open" if self.window else "waiting")
+
+    async def read_terms(self) -> None:
+        """The terms as they are now, or as they were when their owner is away."""
+        await self.inquire({Source.TERMS})
+        await self.decide_dates()
 
     async def decide_dates(self) -> None:
-        """Which date wins, and when to look next."""
-        assert self.terms is not None
+        """Which date wins, and when to look next, by the catalogue of this moment."""
         request = PlanRenewal(
-            terms=self.terms,
+            terms=self.known,
             today=self.today,
             opportunity_id=self.start.opportunity_id,
-            follows=self.start.follows,
+            renewed_on=self.renewed_on,
         )
         self.plan = await note(PortfolioActivities.plan_renewal, request)
 
-    async def look(self) -> None:
-        """Ask the five sources, take one snapshot of what they say, and show it."""
-        assert self.terms is not None
-        assert self.plan.dates is not None
-        if self.stage != "window_open":
-            self.enter("window_open")
-            await self.record_standing()
-        asked = await self.ask_sources(self.terms)
-        self.seen = await note(PortfolioActivities.take_snapshot, asked)
-        self.plan = self.plan.model_copy(update={"next_look": self.seen.next_look})
-        await asyncio.gather(
-            self._show("show_readiness", SuccessActivities.show_readiness, self.start.success),
-            self._show("tell_crm", CrmActivities.show_readiness, self.start.crm),
-        )
-
-    async def ask_sources(self, terms: ContractTerms) -> TakeSnapshot:
-        """What billing history, support, usage, implementation and the CRM say, side by side."""
-        start, dates = self.start, self.plan.dates
+    async def open_window(self) -> None:
+        """The time to prepare the renewal has begun: at the moment for which the clock was set."""
+        dates = self.plan.dates
         assert dates is not None
-        question = AccountQuestion(
-            account_id=terms.account_id, today=self.today, since=self.today - HISTORY
-        )
-        renewal = RenewalQuestion(
-            account_id=terms.account_id,
-            opportunity_id=start.opportunity_id,
-            renews_on=dates.renews_on,
-        )
-        invoices, incidents, adoption, tasks, opportunity = await asyncio.gather(
-            asyncio.gather(*(self._invoices(name, question) for name in start.sources)),
-            self._ask("support", SupportActivities.incidents, question, start.support),
-            self._ask("usage", UsageActivities.adoption, question, start.usage),
-            self._ask("tasks", SuccessActivities.onboarding_tasks, question, start.success),
-            self._ask("renewal deal", CrmActivities.renewal_opportunity, renewal, start.crm),
-        )
-        return TakeSnapshot(
-            start=start,
-            terms=terms,
-            dates=dates,
-            at=workflow.now(),
-            invoices=[one for one in invoices if one is not None],
-            sources_away=[n for n, one in zip(start.sources, invoices, strict=True) if one is None],
-            incidents=incidents,
-            adoption=adoption,
-            tasks=tasks,
-            opportunity=opportunity,
-        )
+        self.window = OpenWindow(since=self._woken_at, opened_for=dates.renews_on, dates=dates)
+        await self.stand("window_open")
+
+    async def look(self, window: OpenWindow, reasons: Iterable[Source]) -> None:
+        """Ask whom there is reason to ask, and take one snapshot of what everybody says."""
+        await self.inquire({*reasons, *self.sources.outdated})
+        if Source.TERMS in reasons:
+            await self.decide_dates()
+        dates = self._about(window)
+        self.window = window.model_copy(update={"dates": dates})
+        if dates.renews_on != window.dates.renews_on:
+            await self.inquire({Source.DEAL})  # another date may be another deal's
+        seen = await self.take_snapshot(dates, self.window)
+        self._looked_at = workflow.now()
+        if seen.outcome is not None:
+            await self.close_window(seen.outcome, dates)
+        elif not self.plan.window_open:
+            await self.leave_window()
+        else:
+            self._ask_again_about(seen)
+
+    async def take_snapshot(self, dates: RenewalDates, window: OpenWindow | None) -> TakenSnapshot:
+        """One view for everybody."""
+        asked = self.sources.as_said(self.known, dates, self.today, window)
+        seen: TakenSnapshot = await note(PortfolioActivities.take_snapshot, asked)
+        self.newest = seen.snapshot_id
+        return seen
+
+    async def close_window(self, outcome: RenewalOutcome, dates: RenewalDates) -> None:
+        """The renewal is decided; a contract that goes on has its next term's clock started."""
+        self.window, self.outcome, self.renewed_on = None, outcome, dates.renews_on
+        if outcome not in FINAL:
+            await self.close_cases("the process goes on with the next term")
+            self.start_anew()
+
+    async def leave_window(self) -> None:
+        """The renewal was moved out of its window again: everybody sees the new date."""
+        self.window, self._again_at = None, None
+        if self.plan.dates is not None:
+            await self.take_snapshot(self.plan.dates, None)
+        await self.stand("waiting")
+
+    async def reasons_to_look(self) -> frozenset[Source]:
+        """Wait for the next reason, an event or a moment, and say who is to be asked for it."""
+        self.renew_history()
+        morning = _morning(self.plan.next_look)
+        self._alarm.set(morning, self._again_at)
+        await workflow.wait_condition(lambda: bool(self._news) or self._alarm.rang)
+        if self.window is not None and not self._alarm.rang:
+            await self.settle()
+        self._woken_at = now = workflow.now()
+        reasons = set(self._news)
+        self._news.clear()
+        if self._again_at is not None and self._again_at <= now:
+            reasons |= self._again
+        if morning is not None and morning <= now:
+            reasons |= EVERYTHING
+        return frozenset(reasons)
+
+    async def settle(self) -> None:
+        """Let what comes at once be seen at once: the first of a burst, and then the rest of it."""
+        pause = self._looked_at + BETWEEN_LOOKS - workflow.now()
+        if pause > timedelta():
+            await workflow.sleep(pause)
+
+    async def inquire(self, wanted: Iterable[Source]) -> None:
+        """Ask some of the sources; terms that are not answered stay as they were."""
+        dates = self.window.dates if self.window else self.plan.dates
+        await self.sources.ask(wanted, self.known, dates, self.today)
+        self.terms = self.sources.terms or self.terms
+
+    async def stand(self, stage: str) -> None:
+        """Stand at a stage, and say so where people and the courier look."""
+        self.enter(stage)
+        await self.record_standing()
+
+    @property
+    def known(self) -> ContractTerms:
+        """The contract's terms, as they were told last."""
+        assert self.terms is not None
+        return self.terms
+
+    @property
+    def today(self) -> date:
+        """The process's own day, which begins in the morning: a window that opens today is not
+        open before."""
+        begins = timedelta(hours=MORNING.hour, minutes=MORNING.minute)
+        return (workflow.now() - begins).date()
 
     def heard(self, event: BusinessEvent) -> None:
         """An amendment moves the clock; anything else is a reason to look only in the window."""
-        self._amended = self._amended or event.type.startswith("contract.")
-        if self._amended or self.stage == "window_open":
-            super().heard(event)
+        asked = ABOUT.get(event.type.partition(".")[0], EVERYTHING)
+        self._news |= asked if self.window else asked & {Source.TERMS}
 
     def patience(self, step: str) -> timedelta:
         """What is shown to others can wait for them."""
         return super().patience(step) if step == "read_terms" else SHOW_PATIENCE
 
     def start_anew(self) -> Any:
-        """The next run knows what was shown."""
-        workflow.continue_as_new(self.start.model_copy(update={"shown": self.shown}))
-
-    def _ask_again(self) -> timedelta | None:
-        if self.seen is None or not self.seen.unknown or not self.plan.window_open:
-            self._asked_again = 0
-            return None
-        pause: timedelta = min(ASK_AGAIN * 2**self._asked_again, ASK_AGAIN_MAX)
-        self._asked_again = min(self._asked_again + 1, 10)
-        return pause
-
-    async def _invoices(self, connection: str, question: AccountQuestion) -> AccountInvoices | None:
-        said: AccountInvoices | None = await self._ask(
-            "invoices", FinanceActivities.invoices, question, connection
+        """The next run knows what is decided, open and shown; what is not shown yet, it shows."""
+        memory = RenewalMemory(
+            account_id=self.account_id,
+            window=self.window,
+            newest=self.newest,
+            shown=self.shown,
+            renewed_on=self.renewed_on,
+            outcome=self.outcome,
         )
-        return said
+        workflow.continue_as_new(self.start.model_copy(update={"memory": memory}))
 
-    async def _ask(self, what: str, activity: Any, request: Any, connection: str) -> Any:
-        if not connection:
-            return None  # not configured is not known
-        return await self.answer(
-            activity, request, connection=connection, summary=f"read {what} for the renewal"
-        )
+    def _about(self, window: OpenWindow) -> RenewalDates:
+        """The dates that an open window is about: it moves with the contract, but what was to be
+        decided by a day that is over, or of a contract that has ended, stays about that day."""
+        moved = self.plan.dates
+        decided = not self.known.active or self.today > window.dates.renews_on
+        if moved is None or decided or not self.plan.window_open:
+            return window.dates
+        return moved
 
-    async def _show(self, name: str, activity: Any, connection: str) -> None:
-        assert self.terms is not None
-        assert self.seen is not None
-        wanted = self.seen.snapshot_id
-        if not connection or self.shown.get(name) == wanted:
-            return
-        request = ShowReadiness(
+    def _ask_again_about(self, seen: TakenSnapshot) -> None:
+        stale = {Source.ADOPTION} if "usage" in seen.unknown and self.start.usage else set()
+        self._again = frozenset(self.sources.silent | stale)
+        if not self._again:
+            self._again_at, self._asked_again = None, 0
+        elif self._again_at is None or self._again_at <= workflow.now():
+            longest = ASK_AGAIN_MAX if self.sources.silent else ASK_STALE_MAX
+            pause = min(ASK_AGAIN * 2**self._asked_again, longest)
+            self._again_at = workflow.now() + pause
+            self._asked_again = min(self._asked_again + 1, DOUBLINGS_MAX)
+
+    async def _keep(self, name: str, activity: Any, connection: str) -> None:
+        await self.keep_shown(name, activity, self._showing, connection)
+
+    def _showing(self) -> ShowReadiness:
+        return ShowReadiness(
             contract_id=self.start.contract_id,
             connection=self.start.connection,
-            account_id=self.terms.account_id,
-            snapshot_id=wanted,
+            account_id=self.account_id,
+            snapshot_id=self.newest,
         )
-        self.steps = [step for step in self.steps if step.name != name]
-        await self.step(name, activity, lambda: request, connection=lambda: connection)
-        self.shown[name] = wanted
+
+
+def _morning(day: date | None) -> datetime | None:
+    return datetime.combine(day, MORNING) if day is not None else None

@@ -26,7 +26,7 @@ from adapters.netsuite.mapping import (
     to_netsuite_sales_order,
 )
 from adapters.netsuite.revenue import from_netsuite_revenue
-from adapters.netsuite.settings import NetSuiteSettings
+from adapters.netsuite.settings import RECORD, NetSuiteSettings
 from canonical.connections import Connection
 from canonical.effects import ExternalRef, Stamp
 from canonical.errors import DuplicateRecord, Malformed, NotFound
@@ -35,7 +35,6 @@ from canonical.plan import CustomerSpec, RevenueLine, SalesOrderSpec
 from canonical.ports import RecordSummary
 from canonical.renewal import ContractTerms
 
-RECORD = "/services/rest/record/v1"
 # By default NetSuite drops what it does not know and answers with a success.
 STRICT = {
     "X-NetSuite-PropertyNameValidation": "Error",

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
@@ -10,10 +10,11 @@ from adapters.http import HttpClient
 from adapters.netsuite import facts, feed, overdue, suiteql
 from adapters.netsuite.auth import token_auth
 from adapters.netsuite.changes import INTERNAL_ID, hint
+from adapters.netsuite.contracts import from_netsuite_contract
 from adapters.netsuite.errors import NETSUITE_ERRORS
 from adapters.netsuite.feed import Place
 from adapters.netsuite.overdue import DuePlace
-from adapters.netsuite.settings import NetSuiteSettings
+from adapters.netsuite.settings import RECORD, NetSuiteSettings
 from adapters.netsuite.suiteql import Row
 from canonical.connections import Connection
 from canonical.errors import Malformed, NotFound
@@ -26,6 +27,8 @@ STREAM = "transactions"
 OVERLAP_SECONDS = 120
 # A second is told once it is over: two changes within one have the same stamp, so the same id.
 SETTLE_SECONDS = 2
+# What of a contract moves the clock of its renewal.
+ENDS = {"starts_on", "ends_on", "co_term_on", "notice_days", "auto_renews"}
 
 
 class NetSuiteEvents:
@@ -130,8 +133,23 @@ class NetSuiteEvents:
         if event.kind == Kind.CONTRACT:
             header = await self._header(event.subject, facts.SALES_ORDER)
             lines = await self._rows(facts.LINES, event.subject)
-            return facts.contract_facts(header, lines, self._settings)
+            return facts.contract_facts(header, lines, self._settings, await self._ends(header))
         raise Malformed(f"NetSuite tells nothing of kind {event.kind!r}", about=event.subject)
+
+    async def _ends(self, header: Row) -> dict[str, Any]:
+        """What was agreed of the contract's end, from the record: SuiteQL knows fields that people
+        may have added only where they have."""
+        answer = await self._client.request(
+            "GET",
+            f"{RECORD}/salesOrder/{header['id']}",
+            write=False,
+            params={"expandSubResources": "true"},
+        )
+        if not isinstance(answer.exact, dict) or "id" not in answer.exact:
+            raise answer.unreadable("not a record")
+        name = self._client.connection.name
+        terms = from_netsuite_contract(header, answer.exact, name, self._settings)
+        return terms.model_dump(mode="json", include=ENDS)
 
     async def _header(self, internal_id: str, kind: str) -> Row:
         for row in await self._rows(facts.HEADER, internal_id, type=kind):

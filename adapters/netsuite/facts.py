@@ -1,9 +1,10 @@
 """An invoice or sales order as it is now, from rows of SuiteQL; pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import chain
+from typing import Any
 
 from adapters.netsuite.changes import moment
 from adapters.netsuite.feed import ORACLE_STAMP
@@ -129,8 +130,11 @@ def invoice_facts(
         raise unreadable("invoice", header, error) from None
 
 
-def contract_facts(header: Row, lines: Sequence[Row], settings: NetSuiteSettings) -> ContractFacts:
-    """A sales order as a contract; raises Malformed when a field that is needed is gone."""
+def contract_facts(
+    header: Row, lines: Sequence[Row], settings: NetSuiteSettings, ends: Mapping[str, Any]
+) -> ContractFacts:
+    """A sales order as a contract, with what was agreed of its end; raises Malformed when a field
+    that is needed is gone."""
     try:
         terms = [{name: row.get(name, "") for name in TERMS} for row in lines]
         return ContractFacts(
@@ -141,7 +145,9 @@ def contract_facts(header: Row, lines: Sequence[Row], settings: NetSuiteSettings
             opportunity_id=deal_of(header),
             legal_entity=settings.legal_entity(header.get("subsidiary", "")),
             status=order_status(header),
-            terms_digest=digest({"currency": header["currency"], "lines": terms}),
+            terms_digest=digest(
+                {"currency": header["currency"], "lines": terms, "ends": dict(ends)}
+            ),
             started_at=moment(header["created"]),
         )
     except (KeyError, ValueError) as error:

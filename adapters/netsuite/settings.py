@@ -7,6 +7,7 @@ from typing import Self
 from canonical.connections import Connection
 from canonical.errors import Misconfigured
 
+RECORD = "/services/rest/record/v1"
 CUSTOM_FIELD = re.compile(r"custbody_[a-z0-9_]{1,40}")
 
 

@@ -69,11 +69,17 @@ def renewal_among(
 ) -> Record | None:
     """The one that renews the deal: the best of those that name it, else of those that name none.
 
+    One that names it and was closed long before or after renewed it another time.
+
     An open one goes before a won one, that before a lost one, which was perhaps followed by
     another; then the one that closes nearest to the renewal.
     """
     listed = list(deals)
-    naming = [d for d in listed if deal and style.lookup and _names(d, style.lookup) == deal]
+    naming = [
+        d
+        for d in listed
+        if deal and style.lookup and _names(d, style.lookup) == deal and _is_of(d, renews_on)
+    ]
     silent = [d for d in listed if not (style.lookup and _names(d, style.lookup))]
 
     def rank(record: Record) -> tuple[int, int, str]:
@@ -82,6 +88,11 @@ def renewal_among(
         return state, away, str(record["Id"])
 
     return min(naming or silent, key=rank, default=None)
+
+
+def _is_of(record: Record, renews_on: date) -> bool:
+    near = abs(date.fromisoformat(record["CloseDate"]) - renews_on) <= NEAR
+    return near or not record.get("IsClosed")
 
 
 def _names(record: Record, lookup: str) -> str | None:

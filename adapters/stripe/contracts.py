@@ -11,7 +11,9 @@ from adapters.stripe.facts import newest_stamp
 from adapters.stripe.hints import version_of
 from adapters.stripe.mapping import (
     ACCOUNT,
+    CO_TERM,
     LEGAL_ENTITY,
+    NOTICE_DAYS,
     OPPORTUNITY,
     TERM,
     Record,
@@ -23,8 +25,6 @@ from canonical.errors import Malformed
 from canonical.money import Money
 from canonical.renewal import ContractTerms
 from domain.calendar import last_day
-
-NOTICE_DAYS, CO_TERM = "tieline_notice_days", "tieline_co_term_on"
 
 
 def from_stripe_contract(record: Record, contract_id: str, connection: str) -> ContractTerms:

@@ -10,7 +10,14 @@ import orjson
 
 from adapters.stripe.amounts import from_stripe_amount
 from adapters.stripe.hints import version_of
-from adapters.stripe.mapping import ACCOUNT, LEGAL_ENTITY, OPPORTUNITY, Record
+from adapters.stripe.mapping import (
+    ACCOUNT,
+    CO_TERM,
+    LEGAL_ENTITY,
+    NOTICE_DAYS,
+    OPPORTUNITY,
+    Record,
+)
 from canonical.errors import Malformed
 from canonical.facts import ContractFacts, InvoiceFacts, InvoiceStatus
 
@@ -74,7 +81,8 @@ def terms_digest(subscription: Record) -> str:
     """Identifies what is delivered at which price, whatever order Stripe tells it in.
 
     With a schedule these are its phases, all of them: moving on to the next one was agreed and
-    amends nothing. Raises KeyError or TypeError when a needed field is gone.
+    amends nothing. What was agreed of the contract's end counts where somebody has said it. Raises
+    KeyError or TypeError when a needed field is gone.
     """
     schedule = subscription["schedule"]
     terms: Any
@@ -85,7 +93,21 @@ def terms_digest(subscription: Record) -> str:
         ]
     else:
         terms = [[None, subscription["cancel_at"], _items(subscription["items"]["data"])]]
-    return sha256(orjson.dumps([subscription["currency"], terms])).hexdigest()
+    said = [subscription["currency"], terms]
+    agreed = {name: value for name, value in _end_agreed(subscription).items() if value}
+    return sha256(orjson.dumps([*said, agreed] if agreed else said)).hexdigest()
+
+
+def _end_agreed(subscription: Record) -> dict[str, Any]:
+    """What moves a renewal's clock and is neither a price nor a phase."""
+    schedule, stamped = subscription["schedule"], dict(subscription.get("metadata") or {})
+    scheduled = isinstance(schedule, Mapping) and bool(schedule["phases"])
+    return {
+        "notice_days": stamped.get(NOTICE_DAYS),
+        "co_term": stamped.get(CO_TERM),
+        "cancel_at": subscription.get("cancel_at") if scheduled else None,
+        "cancels": scheduled and schedule.get("end_behavior") == "cancel",
+    }
 
 
 def newest_stamp(record: Record) -> datetime:

@@ -21,6 +21,8 @@ MONTHS = {"month": 1, "year": 12}
 ACCOUNT, KEY, CORRELATION = "tieline_account", "tieline_key", "tieline_correlation"
 LEGAL_ENTITY = "tieline_legal_entity"
 OPPORTUNITY, TOTAL, TERM = "tieline_opportunity", "tieline_total_minor", "tieline_months"
+# What people put there themselves, where it was agreed.
+NOTICE_DAYS, CO_TERM = "tieline_notice_days", "tieline_co_term_on"
 
 
 def to_stripe_customer(customer: CustomerSpec, stamp: Stamp, *, new: bool) -> Record:

@@ -37,7 +37,7 @@ class RenewalRow(LedgerModel, table=True):
 
     `state` is `waiting` before the window, then the snapshot's; of a contract that has nothing to
     renew it is why. `terms_read_at` and `terms_version` say which read of the contract the clock
-    goes by. `follows_on` is the renewal before this one.
+    goes by. `renewed_on` is the renewal before this one.
     """
 
     __tablename__ = "renewals"
@@ -56,7 +56,7 @@ class RenewalRow(LedgerModel, table=True):
     decided_by: str
     notice_on: date | None = None
     next_look: date | None = None
-    follows_on: date | None = None
+    renewed_on: date | None = None
     state: str
     forecast: str
     outcome: str

@@ -42,7 +42,7 @@ class RenewalDetail(BaseModel):
     legal_entity: str
     decided_by: str
     notice_on: date | None
-    follows_on: date | None
+    renewed_on: date | None
     terms_version: str
     terms_read_at: datetime | None
     opened_at: datetime | None

@@ -206,6 +206,32 @@ class TestNetSuiteEvents(NetSuiteContract):
         assert delivered.terms_digest == agreed.terms_digest
         assert amended.terms_digest != agreed.terms_digest
 
+    @pytest.mark.parametrize(
+        "agreed",
+        [
+            {"item": {"items": [{"line": 1, "revRecEndDate": "2027-06-30"}]}},
+            {"endDate": "2027-06-30"},
+            {"custbody_tieline_co_term": "2026-12-31"},
+            {"custbody_tieline_notice_days": 60},
+            {"custbody_tieline_auto_renews": True},
+        ],
+        ids=lambda body: next(iter(body)),
+    )
+    async def test_another_end_is_an_amendment(
+        self, events: EventsPort, simulator: NetSuiteSimulator, agreed: dict[str, Any]
+    ) -> None:
+        """Nothing else would move the clock of the contract's renewal."""
+        subject = order(simulator, 1)
+        hint = (await self.about(events, subject))[-1]
+        before = await events.read(hint)
+        held = simulator.records.get("salesOrder", subject)
+        simulator.books.save("salesOrder", held, agreed)
+        after = await events.read(hint)
+
+        assert isinstance(before, ContractFacts)
+        assert isinstance(after, ContractFacts)
+        assert before.terms_digest != after.terms_digest
+
     async def test_external_ids_of_somebody_else_are_no_ids_of_ours(
         self, events: EventsPort, simulator: NetSuiteSimulator
     ) -> None:

@@ -320,6 +320,33 @@ class TestStripeEvents(StripeContract):
         assert first.terms_digest == noted.terms_digest != amended.terms_digest
         assert first.version < noted.version < amended.version
 
+    @pytest.mark.parametrize(
+        "agreed",
+        [
+            {"metadata": {"tieline_notice_days": "60"}},
+            {"metadata": {"tieline_co_term_on": "2026-12-31"}},
+            {"cancel_at_period_end": "true"},
+        ],
+        ids=["notice", "co-term", "cancelled later"],
+    )
+    async def test_another_end_is_an_amendment(
+        self,
+        events: EventsPort,
+        simulator: StripeSimulator,
+        account: Account,
+        agreed: dict[str, Any],
+    ) -> None:
+        """Nothing else would move the clock of the contract's renewal."""
+        subscription = account.subscribe()
+        before = await self.newest(events, subscription["id"])
+        simulator.advance(1)
+        subscriptions.update(simulator.account, Call((subscription["id"],), agreed))
+        after = await self.newest(events, subscription["id"])
+
+        assert isinstance(before, ContractFacts)
+        assert isinstance(after, ContractFacts)
+        assert before.terms_digest != after.terms_digest
+
     async def test_a_canceled_subscription_has_an_end(
         self, events: EventsPort, simulator: StripeSimulator, account: Account
     ) -> None:

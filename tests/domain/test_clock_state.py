@@ -107,36 +107,10 @@ def test_a_contract_that_goes_on_past_a_decided_renewal_needs_a_clock_for_the_ne
 JUDGE = CatalogueJudge(load_catalogue())
 
 
-@pytest.mark.parametrize(
-    ("facts", "renews_on"),
-    [
-        ({"auto_renews": True}, date(2027, 12, 31)),
-        ({"auto_renews": True, "co_term_on": date(2026, 9, 30)}, date(2027, 9, 30)),
-        ({"ends_on": date(2028, 6, 30)}, date(2028, 6, 30)),
-        ({}, None),
-        ({"auto_renews": True, "active": False}, None),
-        ({"auto_renews": True, "starts_on": date(2026, 1, 15)}, None),
-    ],
-    ids=["by itself", "from a common end", "stated", "not at all", "cancelled", "no whole months"],
-)
-def test_the_next_term_is_the_one_stated_or_as_long_as_the_first(
-    facts: dict[str, Any], renews_on: date | None
-) -> None:
-    """What does not go on has nothing to renew."""
-    follows = facts.get("co_term_on", RENEWS)
-    asked = PlanRenewal(terms=terms(**facts), today=date(2027, 1, 2), follows=follows)
-
-    plan = JUDGE.plan(asked)
-
-    assert (plan.dates.renews_on if plan.dates else None) == renews_on
-    assert plan.window_open is False
-    assert plan.eligibility == ("not_yet" if renews_on else "lapsed")
-
-
 def test_a_contract_that_was_forgotten_for_years_goes_on_from_its_present_term() -> None:
     """Not from one that is past."""
     asked = PlanRenewal(
-        terms=terms(auto_renews=True), today=date(2029, 5, 1), follows=date(2028, 12, 31)
+        terms=terms(auto_renews=True), today=date(2029, 5, 1), renewed_on=date(2028, 12, 31)
     )
 
     plan = JUDGE.plan(asked)

@@ -139,3 +139,33 @@ def test_risk_goes_by_the_grace_of_the_catalogue() -> None:
     """Five days, then it is watched."""
     for days, level in ((5, RiskLevel.NONE), (6, RiskLevel.WATCH)):
         assert JUDGE.risk(GLOBEX, [said(invoice())], [], None, after(days)).level is level
+
+
+NEXT_TERMS: list[tuple[str, dict[str, Any], date, date | None, date | None, bool]] = [
+    ("renews by itself", {"auto_renews": True}, date(2027, 1, 1), date(2027, 12, 31),
+     date(2027, 10, 2), False),
+    ("states the next end", {"ends_on": date(2027, 6, 30)}, date(2027, 1, 1), date(2027, 6, 30),
+     date(2027, 4, 1), False),
+    ("is over a common end", {"co_term_on": date(2026, 12, 31), "ends_on": date(2027, 6, 30)},
+     date(2027, 1, 1), date(2027, 6, 30), date(2027, 4, 1), False),
+    ("runs to its end", {}, date(2026, 12, 31), None, date(2027, 1, 1), False),
+    ("ran to its end", {}, date(2027, 1, 1), None, None, True),
+    ("was cancelled", {"active": False}, date(2026, 12, 31), None, date(2027, 1, 1), True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("contract", "today", "renews_on", "looks", "over"),
+    [row[1:] for row in NEXT_TERMS],
+    ids=[row[0] for row in NEXT_TERMS],
+)
+def test_what_was_renewed_is_planned_by_its_next_term(
+    contract: dict[str, Any], today: date, renews_on: date | None, looks: date | None, over: bool
+) -> None:
+    """After a renewal by the end of 2026 that was decided already."""
+    request = PlanRenewal(terms=terms(**contract), today=today, renewed_on=date(2026, 12, 31))
+    plan = JUDGE.plan(request)
+
+    assert (plan.dates.renews_on if plan.dates else None) == renews_on
+    assert (plan.next_look, plan.over) == (looks, over)
+    assert not plan.window_open

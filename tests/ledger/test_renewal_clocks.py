@@ -9,7 +9,13 @@ from canonical.clocks import ClockDeed, ClockPlace, ClockState, ContractClock, K
 from canonical.effects import ProcessRef
 from canonical.facts import ContractFacts
 from canonical.renewal import ContractTerms
-from canonical.renewal_messages import PlanRenewal, RenewalPlan, RenewalStart, TakeSnapshot
+from canonical.renewal_messages import (
+    OpenWindow,
+    PlanRenewal,
+    RenewalPlan,
+    RenewalStart,
+    TakeSnapshot,
+)
 from domain.definitions.contracts import ContractStatuses
 from domain.judge import CatalogueJudge
 from governance.catalogue import load_catalogue
@@ -50,13 +56,13 @@ class Office:
 
     async def plan(self, today: date | None = None, **facts: Any) -> RenewalPlan:
         """The clock reads its contract."""
-        follows = facts.pop("follows", None)
+        renewed_on = facts.pop("renewed_on", None)
         read = self.terms(**facts)
         request = PlanRenewal(
             terms=read,
             today=today or self.clock().date(),
             opportunity_id=read.opportunity_id,
-            follows=follows,
+            renewed_on=renewed_on,
         )
         return await self.book.plan(request, process(read.contract_id))
 
@@ -66,8 +72,10 @@ class Office:
             contract_id="sub_globex", connection=SOURCE, opportunity_id="006Globex",
             crm="crm", success="gainsight", support="zendesk",
         )  # fmt: skip
+        assert plan.dates is not None
+        window = OpenWindow(since=at, opened_for=plan.dates.renews_on, dates=plan.dates)
         given = {
-            "start": start, "terms": self.terms(), "dates": plan.dates, "at": at,
+            "start": start, "window": window, "terms": self.terms(), "dates": plan.dates, "at": at,
             "incidents": incidents(), "adoption": adoption(), "tasks": onboarding(),
             "opportunity": deal(),
         }  # fmt: skip
@@ -151,10 +159,10 @@ async def test_a_decided_renewal_stays_so_when_nothing_follows_it(office: Office
     assert await office.found() == [("sub_globex", "next_term")]
 
     office.clock.advance(3600)
-    await office.plan(follows=RENEWS)
+    await office.plan(renewed_on=RENEWS)
     asked = await show_renewal(office.db, "sub_globex")
     nothing = await office.found()
-    await office.plan(follows=RENEWS, auto_renews=True)
+    await office.plan(renewed_on=RENEWS, auto_renews=True)
     following = await show_renewal(office.db, "sub_globex")
 
     assert (won.line.outcome, won.closed_at is not None) == ("won", True)

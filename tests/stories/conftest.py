@@ -8,6 +8,8 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
+from tests.stories.renewal_contracts import BillingContract, ErpContract
+from tests.stories.renewals import Renewal, renewal_world
 from tests.world import World, awaiting_payment, world
 from tieline.devserver import binary, dev_server, server_arguments
 from tieline.rehearsal.credentials import Credentials, make_credentials
@@ -70,3 +72,15 @@ async def clocks() -> AsyncIterator[WorkflowEnvironment]:
         dev_server_extra_args=[*server_arguments(), *PROMPT_TIMERS],
     ) as environment:
         yield environment
+
+
+@pytest.fixture(params=[BillingContract, ErpContract], ids=lambda kind: kind.preset)
+async def renewal(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    clocks: WorkflowEnvironment,
+    credentials: Credentials,
+) -> AsyncIterator[Renewal]:
+    """A world whose days pass when the story says so, with either owner of contracts."""
+    async with renewal_world(tmp_path, clocks, credentials, request.param) as built:
+        yield built

@@ -103,7 +103,7 @@ def _render(detail: RenewalDetail) -> None:
         "legal entity": detail.legal_entity,
         "renews on": f"{line.renews_on} ({detail.decided_by})" if line.renews_on else "never",
         "notice until": detail.notice_on or "",
-        "follows the renewal of": detail.follows_on or "",
+        "follows the renewal of": detail.renewed_on or "",
         "next look": "" if line.outcome else line.next_look or "",
         "forecast": line.forecast,
         "outcome": line.outcome,

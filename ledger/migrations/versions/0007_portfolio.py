@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(), nullable=False),
         sa.Column("notice_on", sa.Date(), nullable=True),
         sa.Column("next_look", sa.Date(), nullable=True),
-        sa.Column("follows_on", sa.Date(), nullable=True),
+        sa.Column("renewed_on", sa.Date(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("forecast", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),

@@ -1,0 +1,178 @@
+"""The sources of a renewal: what each said last, and which of them are to be asked again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from temporalio import workflow
+
+from activities.crm import CrmActivities
+from activities.finance import FinanceActivities
+from activities.success import SuccessActivities
+from activities.support import SupportActivities
+from activities.usage import UsageActivities
+from canonical.renewal import ContractTerms, RenewalDates
+from canonical.renewal_messages import (
+    ContractQuestion,
+    OpenWindow,
+    RenewalQuestion,
+    RenewalStart,
+    TakeSnapshot,
+)
+from canonical.risk_messages import AccountQuestion
+
+HISTORY = timedelta(days=365)
+# Usage that was told longer ago would be taken for stale, which its warehouse is not.
+USAGE_KEPT = timedelta(days=10)
+
+Answer = Callable[..., Awaitable[Any]]
+
+
+class Source(StrEnum):
+    """What a renewal is made of."""
+
+    TERMS = "terms"
+    INVOICES = "invoices"
+    INCIDENTS = "incidents"
+    ADOPTION = "adoption"
+    TASKS = "tasks"
+    DEAL = "renewal deal"
+
+
+EVERYTHING = frozenset(Source)
+SIGNALS = EVERYTHING - {Source.TERMS}
+# Whom an event makes us ask, by the noun in its type; of another noun, everybody. Whoever ends a
+# contract may do so because a deal has replaced it.
+ABOUT = {
+    "contract": frozenset({Source.TERMS, Source.DEAL}),
+    "opportunity": frozenset({Source.DEAL}),
+    "invoice": frozenset({Source.INVOICES}),
+    "payment": frozenset({Source.INVOICES}),
+    "case": frozenset({Source.INCIDENTS}),
+    "implementation": frozenset({Source.TASKS}),
+    "milestone": frozenset({Source.TASKS}),
+}
+
+
+class RenewalSources:
+    """Asks whom there is reason to ask, side by side, and keeps what the others said before.
+
+    Who does not answer is silent: what it said before does not count any more, apart from the
+    terms, without which there would be no clock.
+    """
+
+    def __init__(self, start: RenewalStart, answer: Answer) -> None:
+        self.silent: set[Source] = set()
+        self._start = start
+        self._answer = answer
+        self._said: dict[Source, Any] = {}
+        self._usage_asked_at = workflow.now()
+
+    async def ask(
+        self,
+        wanted: Iterable[Source],
+        terms: ContractTerms,
+        dates: RenewalDates | None,
+        today: date,
+    ) -> None:
+        """Ask some of them about an account and the renewal on a date."""
+        asked = [source for source in Source if source in set(wanted)]
+        if Source.ADOPTION in asked:
+            self._usage_asked_at = workflow.now()
+        found = await asyncio.gather(*(self._ask(one, terms, dates, today) for one in asked))
+        for source, said in zip(asked, found, strict=True):
+            self._said[source] = said
+            silent = said is None or (source is Source.INVOICES and None in said)
+            (self.silent.add if silent and self._is_there(source) else self.silent.discard)(source)
+
+    @property
+    def outdated(self) -> set[Source]:
+        """What has to be asked with the next look, whatever the reason for it."""
+        old = workflow.now() - self._usage_asked_at > USAGE_KEPT
+        return {Source.ADOPTION} if old else set()
+
+    @property
+    def terms(self) -> ContractTerms | None:
+        """What the contract's owner said when it was asked last."""
+        terms: ContractTerms | None = self._said.get(Source.TERMS)
+        return terms
+
+    def as_said(
+        self, terms: ContractTerms, dates: RenewalDates, today: date, window: OpenWindow | None
+    ) -> TakeSnapshot:
+        """What a snapshot is made of."""
+        names = self._start.sources
+        invoices = self._said.get(Source.INVOICES) or [None] * len(names)
+        return TakeSnapshot(
+            start=self._start,
+            terms=terms,
+            dates=dates,
+            at=workflow.now(),
+            today=today,
+            window=window,
+            terms_known=Source.TERMS not in self.silent,
+            invoices=[one for one in invoices if one is not None],
+            sources_away=[n for n, one in zip(names, invoices, strict=True) if one is None],
+            incidents=self._said.get(Source.INCIDENTS),
+            adoption=self._said.get(Source.ADOPTION),
+            tasks=self._said.get(Source.TASKS),
+            opportunity=self._said.get(Source.DEAL),
+        )
+
+    def _is_there(self, source: Source) -> bool:
+        """Whether a source is configured; one that is not is unknown, and stays so."""
+        return bool(self._connection(source))
+
+    def _connection(self, source: Source) -> str:
+        start = self._start
+        return {
+            Source.TERMS: start.connection,
+            Source.INVOICES: "".join(start.sources[:1]),
+            Source.INCIDENTS: start.support,
+            Source.ADOPTION: start.usage,
+            Source.TASKS: start.success,
+            Source.DEAL: start.crm,
+        }[source]
+
+    async def _ask(
+        self, source: Source, terms: ContractTerms, dates: RenewalDates | None, today: date
+    ) -> Any:
+        account = AccountQuestion(account_id=terms.account_id, today=today, since=today - HISTORY)
+        match source:
+            case Source.TERMS:
+                contract = ContractQuestion(contract_id=self._start.contract_id)
+                return await self._say(source, FinanceActivities.contract, contract)
+            case Source.INVOICES:
+                asked = (self._invoices(name, account) for name in self._start.sources)
+                return list(await asyncio.gather(*asked))
+            case Source.INCIDENTS:
+                return await self._say(source, SupportActivities.incidents, account)
+            case Source.ADOPTION:
+                return await self._say(source, UsageActivities.adoption, account)
+            case Source.TASKS:
+                return await self._say(source, SuccessActivities.onboarding_tasks, account)
+            case Source.DEAL if dates is not None:
+                deal = RenewalQuestion(
+                    account_id=terms.account_id,
+                    opportunity_id=self._start.opportunity_id,
+                    renews_on=dates.renews_on,
+                )
+                return await self._say(source, CrmActivities.renewal_opportunity, deal)
+
+    async def _invoices(self, connection: str, question: AccountQuestion) -> Any:
+        return await self._answer(
+            FinanceActivities.invoices,
+            question,
+            connection=connection,
+            summary="read invoices for the renewal",
+        )
+
+    async def _say(self, source: Source, activity: Any, request: Any) -> Any:
+        connection = self._connection(source)
+        if not connection:
+            return None
+        return await self._answer(
+            activity, request, connection=connection, summary=f"read {source} for the renewal"
+        )
