@@ -1,21 +1,25 @@
 """Showing an account's risk and renewals: always the newest of them, and again changes nothing."""
 
+from collections.abc import Awaitable
+
 from activities.context import current_process
 from activities.master import put_master_record
 from canonical.book import KeptRisk, PortfolioBook
 from canonical.effects import Effect, Effects, ExternalRef, Stamp, Subject
-from canonical.errors import NotFound
+from canonical.errors import Conflict, NotFound, Rejected
 from canonical.ids import effect_key
 from canonical.portfolio import ReadinessUpdate, RiskUpdate
 from canonical.ports import CrmPort, SuccessPort, SupportPort
 from canonical.renewal_messages import ShowReadiness
-from canonical.risk import RiskLevel
+from canonical.risk import RenewalPriority, RiskLevel
 from canonical.risk_messages import ShownRisk, ShowRisk
 
 RISK = "risk"
 RISK_CALL = "risk_call"
 RISK_FLAG = "risk_flag"
 READINESS = "readiness"
+# How often an account is late, then is not, and late again, within one process.
+CALLS_MAX = 100
 
 
 def organization_scope(connection: str, account_id: str) -> str:
@@ -37,21 +41,23 @@ async def show_risk(
 ) -> ShownRisk:
     """Risk on the company, and one call to action while the account itself is late (R75)."""
     kept = await kept_risk(book, request.account_id)
-    risk = kept.update
-    company = await put_master_record(
-        effects,
-        connection=connection,
-        kind=RISK,
-        account_id=risk.account_id,
-        legal_entity="",
-        request=risk,
-        put=lambda _, stamp: port.put_risk(risk, stamp),
-        find=lambda: _nothing(),
-    )
-    call = await _call(port, connection, effects, request.cause, risk, kept.calls)
+    company = await _put_risk(port, connection, effects, kept)
+    call = await _call(port, connection, effects, request.cause, kept)
     return ShownRisk(
-        level=risk.level, digest=kept.digest, record_id=company.id, call_id=call.id if call else ""
+        level=kept.update.level,
+        digest=kept.digest,
+        record_id=company.id if company else "",
+        call_id=call.id if call else "",
     )
+
+
+async def withdraw_risk(
+    port: SuccessPort, connection: str, effects: Effects, request: ShowRisk
+) -> ShownRisk:
+    """Undo of `show_risk`: nothing on the company, and no open call."""
+    await _put_risk(port, connection, effects, _nothing_kept(request))
+    await _call(port, connection, effects, request.cause, _nothing_kept(request))
+    return ShownRisk(level=RiskLevel.NONE, digest="")
 
 
 async def flag_risk(
@@ -59,18 +65,18 @@ async def flag_risk(
 ) -> ShownRisk:
     """Risk on the organization, so that support knows whom it talks to."""
     kept = await kept_risk(book, request.account_id)
-    flagged = await put_master_record(
-        effects,
-        connection=connection,
-        kind=RISK_FLAG,
-        account_id=request.account_id,
-        legal_entity="",
-        request=kept.update,
-        put=lambda _, stamp: port.put_risk_flag(kept.update, stamp),
-        find=lambda: _nothing(),
-        scope=organization_scope(connection, request.account_id),
+    flagged = await _put_flag(port, connection, effects, kept)
+    return ShownRisk(
+        level=kept.update.level, digest=kept.digest, record_id=flagged.id if flagged else ""
     )
-    return ShownRisk(level=kept.update.level, digest=kept.digest, record_id=flagged.id)
+
+
+async def withdraw_flag(
+    port: SupportPort, connection: str, effects: Effects, request: ShowRisk
+) -> ShownRisk:
+    """Undo of `flag_risk`: no flag on the organization."""
+    await _put_flag(port, connection, effects, _nothing_kept(request))
+    return ShownRisk(level=RiskLevel.NONE, digest="")
 
 
 async def show_readiness(
@@ -91,21 +97,68 @@ async def show_readiness(
         legal_entity="",
         request=readiness,
         put=lambda _, stamp: port.put_readiness(readiness, stamp),
-        find=lambda: _nothing(),
+        find=_nothing,
     )
 
 
-async def _call(
-    port: SuccessPort,
-    connection: str,
-    effects: Effects,
-    cause: str,
-    risk: RiskUpdate,
-    calls: bool,
+async def _put_risk(
+    port: SuccessPort, connection: str, effects: Effects, kept: KeptRisk
 ) -> ExternalRef | None:
-    """One call an account and episode: opened with the first lateness, closed with the last."""
-    key = effect_key(connection, RISK_CALL, risk.account_id, cause)
-    process = current_process()
+    risk = kept.update
+    return await _where_known(
+        kept,
+        put_master_record(
+            effects,
+            connection=connection,
+            kind=RISK,
+            account_id=risk.account_id,
+            legal_entity="",
+            request=risk,
+            put=lambda _, stamp: port.put_risk(risk, stamp),
+            find=_nothing,
+        ),
+    )
+
+
+async def _put_flag(
+    port: SupportPort, connection: str, effects: Effects, kept: KeptRisk
+) -> ExternalRef | None:
+    risk = kept.update
+    return await _where_known(
+        kept,
+        put_master_record(
+            effects,
+            connection=connection,
+            kind=RISK_FLAG,
+            account_id=risk.account_id,
+            legal_entity="",
+            request=risk,
+            put=lambda _, stamp: port.put_risk_flag(risk, stamp),
+            find=_nothing,
+            scope=organization_scope(connection, risk.account_id),
+        ),
+    )
+
+
+async def _where_known(kept: KeptRisk, put: Awaitable[ExternalRef]) -> ExternalRef | None:
+    """An account that owes nothing itself need not be known to a system: a holding that never
+    bought, say, whose subsidiary is late."""
+    try:
+        return await put
+    except NotFound:
+        if kept.calls:
+            raise
+        return None
+
+
+async def _call(
+    port: SuccessPort, connection: str, effects: Effects, cause: str, kept: KeptRisk
+) -> ExternalRef | None:
+    """One call an account while it is late: opened with the first lateness, closed with the last.
+
+    A call that was closed is not opened again: what is late afterwards is the next call.
+    """
+    risk, process = kept.update, current_process()
 
     async def write(stamp: Stamp) -> ExternalRef:
         return await port.open_risk_call(risk, stamp)
@@ -113,24 +166,42 @@ async def _call(
     async def probe(stamp: Stamp) -> ExternalRef | None:
         return await port.find_risk_call(risk.account_id, stamp)
 
-    async def reverse(ref: ExternalRef) -> None:
-        stamp = Stamp(key=key, token="", correlation_id=process.correlation_id)
-        await port.close_risk_call(ref, stamp)
+    for number in range(1, CALLS_MAX + 1):
+        key = effect_key(connection, RISK_CALL, risk.account_id, cause, str(number))
 
-    if not calls or risk.level is RiskLevel.NONE:
-        await effects.undo(key, process, probe, reverse)
-        return None
-    opened = Effect(
-        key=key,
-        connection=connection,
-        kind=RISK_CALL,
-        subject=Subject(kind="account", id=risk.account_id),
-        # The call is made once, whatever the risk becomes: what it says is on the company.
-        request={"account_id": risk.account_id, "cause": cause},
-        scope=key,
-        process=process,
+        async def reverse(ref: ExternalRef, key: str = key) -> None:
+            stamp = Stamp(key=key, token="", correlation_id=process.correlation_id)
+            await port.close_risk_call(ref, stamp)
+
+        if not kept.calls:
+            if await effects.undo(key, process, probe, reverse) is None:
+                return None  # there was no such call, nor any after it
+            continue
+        opened = Effect(
+            key=key,
+            connection=connection,
+            kind=RISK_CALL,
+            subject=Subject(kind="account", id=risk.account_id),
+            # The call is made once, whatever the risk becomes: what it says is on the company.
+            request={"account_id": risk.account_id, "cause": cause},
+            scope=key,
+            process=process,
+        )
+        try:
+            return await effects.once(opened, write, probe)
+        except Conflict:
+            continue  # that call was closed
+    raise Rejected(f"account {risk.account_id} was called about {CALLS_MAX} times", about=cause)
+
+
+def _nothing_kept(request: ShowRisk) -> KeptRisk:
+    nothing = RiskUpdate(
+        account_id=request.account_id,
+        level=RiskLevel.NONE,
+        score=0,
+        renewal_priority=RenewalPriority.NORMAL,
     )
-    return await effects.once(opened, write, probe)
+    return KeptRisk(update=nothing, digest="", calls=False)
 
 
 async def _nothing() -> None:

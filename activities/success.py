@@ -83,6 +83,11 @@ class SuccessActivities:
             self._port, self._connection, self._effects, self._book, request
         )
 
+    @activity.defn(name="success.withdraw_risk")
+    async def withdraw_risk(self, request: ShowRisk) -> ShownRisk:
+        """Undo of `show_risk`: the company shows no risk, and the call is closed."""
+        return await showing.withdraw_risk(self._port, self._connection, self._effects, request)
+
     @activity.defn(name="success.onboarding_tasks")
     async def onboarding_tasks(self, question: AccountQuestion) -> OnboardingTasks:
         """What of the account's implementation is open (R76)."""

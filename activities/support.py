@@ -96,6 +96,11 @@ class SupportActivities:
             self._port, self._connection, self._effects, self._book, request
         )
 
+    @activity.defn(name="support.withdraw_flag")
+    async def withdraw_flag(self, request: ShowRisk) -> ShownRisk:
+        """Undo of `flag_risk`: the organization shows no risk."""
+        return await showing.withdraw_flag(self._port, self._connection, self._effects, request)
+
     @activity.defn(name="support.incidents")
     async def incidents(self, question: AccountQuestion) -> IncidentFacts:
         """What the account's cases are and were in the last 90 days (R76)."""

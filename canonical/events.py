@@ -83,7 +83,7 @@ class InvoiceOverdue(EventData):
 
 class InvoiceAdjusted(EventData):
     """What is to be paid of an invoice has changed otherwise than by a payment: a credit, a void, a
-    dispute or its resolution, a payment that was taken back."""
+    dispute or its resolution, a payment that was taken back or that failed."""
 
     connection: str
     external_id: str
@@ -91,6 +91,7 @@ class InvoiceAdjusted(EventData):
     status: str
     disputed: bool
     overdue: bool
+    failed_payments: int = 0
     number: str = ""
     account_id: str = ""
     opportunity_id: str = ""

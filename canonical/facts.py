@@ -59,7 +59,8 @@ class InvoiceFacts(SubjectFacts):
     """An invoice; `remaining` is what is still to be paid, credits deducted.
 
     `past_due` is the system's own word that the due date has passed, which by its clock may be
-    before the day is over everywhere.
+    before the day is over everywhere. `failed_payments` counts the attempts to collect what is
+    still open that were refused.
     """
 
     kind: Literal[Kind.INVOICE] = Kind.INVOICE
@@ -74,6 +75,7 @@ class InvoiceFacts(SubjectFacts):
     paid_at: datetime | None = None
     disputed: bool = False
     past_due: bool = False
+    failed_payments: int = 0
 
 
 class ContractFacts(SubjectFacts):

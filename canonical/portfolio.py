@@ -9,14 +9,21 @@ from canonical.risk import RenewalPriority, RiskLevel
 
 
 class AccountFamily(Fact):
-    """An account with everybody above and below it; `parent_id` of each leads upwards."""
+    """An account with everybody above and below it; `parent_id` of each leads upwards.
+
+    `merged_into` is the account that took over from one that the CRM has no more.
+    """
 
     account_id: str
     accounts: list[Account]
+    merged_into: str = ""
 
     @property
     def parent_id(self) -> str:
-        """The account directly above; empty at the top, or when the CRM does not show it."""
+        """The account directly above, or the one that took over; empty at the top, or when the CRM
+        does not show it."""
+        if self.merged_into:
+            return self.merged_into
         known = {account.id: account for account in self.accounts}
         parent = known[self.account_id].parent_id if self.account_id in known else ""
         return parent if parent in known else ""

@@ -15,6 +15,7 @@ class CollectionStatus(StrEnum):
     PAID = "paid"
     NOT_DUE = "not_due"
     IN_GRACE = "in_grace"
+    PAYMENT_FAILED = "payment_failed"
     DISPUTED = "disputed"
     OVERDUE = "overdue"
     LATE = "late"
@@ -79,7 +80,8 @@ class RiskAssessment(Fact):
 
     `overdue` and `disputed` are sums by currency, subsidiaries included. `changes_on` is the next
     day on which the passing of time alone changes something; None when nothing is open. `version`
-    names the definitions that were used.
+    names the definitions that were used. `absorbed` are the accounts that were merged into this one
+    and are late or watched as its own; what of this one is `merged_into` another is shown there.
     """
 
     account_id: str
@@ -94,6 +96,8 @@ class RiskAssessment(Fact):
     oldest_days: int = 0
     invoices: list[InvoiceRisk] = []
     late_accounts: list[str] = []
+    absorbed: list[str] = []
+    merged_into: str = ""
     changes_on: date | None = None
     version: str = ""
 

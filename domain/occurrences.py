@@ -8,7 +8,7 @@ id of an occurrence follows from the record and not from the message that made u
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import TypeGuard, TypeVar
+from typing import TypeVar
 
 from canonical.events import (
     CaseEscalated,
@@ -107,24 +107,22 @@ def _invoice(
         in_full = now.status is InvoiceStatus.PAID
         received = PaymentReceived(**about, paid=now.paid, remaining=now.remaining, in_full=in_full)
         yield Occurrence(received, now.paid_at or now.changed_at, once=_payment(now))
-    elif _was_posted(before) and _owed(before) != _owed(now):
+    elif before and before.status is not InvoiceStatus.DRAFT and _owed(before) != _owed(now):
         adjusted = InvoiceAdjusted(
             **about,
             remaining=now.remaining,
             status=now.status,
             disputed=now.disputed,
             overdue=is_overdue(now, today),
+            failed_payments=now.failed_payments,
         )
         yield Occurrence(adjusted, now.changed_at, once=f"{now.version} {_owed(now)}")
 
 
-def _was_posted(before: InvoiceFacts | None) -> TypeGuard[InvoiceFacts]:
-    return before is not None and before.status is not InvoiceStatus.DRAFT
-
-
-def _owed(invoice: InvoiceFacts) -> tuple[int, str, bool]:
-    """What decides whether and how much is still to be paid."""
-    return invoice.remaining.amount_minor, invoice.status.value, invoice.disputed
+def _owed(invoice: InvoiceFacts) -> tuple[int | str | bool, ...]:
+    """What decides whether and how much is still to be paid, and whether trying it has failed."""
+    failed = (invoice.failed_payments,) if invoice.failed_payments else ()
+    return invoice.remaining.amount_minor, invoice.status.value, invoice.disputed, *failed
 
 
 def _more_is_paid(before: InvoiceFacts | None, now: InvoiceFacts) -> bool:

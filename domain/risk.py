@@ -155,6 +155,8 @@ def _level_alone(
 ) -> RiskLevel:
     if risk.delinquent:
         return LEVEL_OF.get(risk.status, RiskLevel.WATCH)
+    if risk.status is CollectionStatus.PAYMENT_FAILED:
+        return RiskLevel.WATCH
     if risk.status is not CollectionStatus.DISPUTED:
         return RiskLevel.NONE
     # A dispute is watched from when the invoice would be overdue, and never gets more serious.
@@ -255,4 +257,6 @@ def _changes_on(weighed: Iterable[_Weighed], rules: RiskRules, today: date) -> d
 
 
 def _differs(one: _Weighed, rules: RiskRules, today: date, day: date) -> bool:
-    return day > today and _weigh(one.known, rules, day).level is not one.level
+    then = _weigh(one.known, rules, day)
+    now = (one.level, one.risk.delinquent)
+    return day > today and (then.level, then.risk.delinquent) != now

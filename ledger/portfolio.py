@@ -1,7 +1,8 @@
 """The portfolio's book in SQL: what was assessed of accounts, and every view of a renewal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -12,7 +13,7 @@ from canonical.connections import Environment
 from canonical.effects import ProcessRef
 from canonical.events import TYPES, CanonicalEvent, RenewalWindowOpened
 from canonical.ids import digest
-from canonical.portfolio import AccountFamily, ReadinessUpdate, RiskUpdate
+from canonical.portfolio import ReadinessUpdate, RiskUpdate
 from canonical.renewal import ReadinessSnapshot
 from canonical.renewal_messages import (
     OpenWindow,
@@ -21,7 +22,7 @@ from canonical.renewal_messages import (
     TakenSnapshot,
     TakeSnapshot,
 )
-from canonical.risk import AccountInvoices, RiskAssessment, RiskLevel
+from canonical.risk import RenewalPriority, RiskAssessment, RiskLevel
 from canonical.risk_messages import AssessedRisk, AssessRisk
 from domain.judging import Judge
 from ledger import audit
@@ -29,10 +30,9 @@ from ledger.clock import Clock, utc_now
 from ledger.clocks import keep_plan, keep_seen
 from ledger.database import Database
 from ledger.events import append_event, event_id
+from ledger.families import absorbed, name_of, subsidiaries
 from ledger.models.portfolio import renewals, risks, snapshots
 from ledger.upserts import Upsert
-
-FAMILY_MAX = 1000
 
 _PUT_RISK = Upsert(
     risks,
@@ -131,14 +131,16 @@ class SqlPortfolio:
     def _assess(self, session: Session, request: AssessRisk, process: ProcessRef) -> AssessedRisk:
         known = session.connection().execute(_RISK, {"of_account": request.account_id}).first()
         parent, name = (known.parent_id, known.account_name) if known else ("", "")
-        if request.family is not None:
-            parent, name = request.family.parent_id, _name(request.family)
-        below = _subsidiaries(session, request.account_id, request.family)
         before = RiskAssessment.model_validate(known.body) if known else None
-        found = self._judge().risk(
-            request.account_id, request.sources, below, before, request.today
-        )
-        update = update_of(found)
+        survivor = before.merged_into if before else ""
+        if request.family is not None:
+            survivor = request.family.merged_into
+            parent, name = survivor or request.family.parent_id, name_of(request.family) or name
+        below = subsidiaries(session, request.account_id, request.family)
+        merged = absorbed(session, request.account_id)
+        own = [*request.sources, *chain.from_iterable(merged.values())]
+        found = self._judge().risk(request.account_id, own, below, before, request.today)
+        found = found.model_copy(update={"absorbed": list(merged), "merged_into": survivor})
         assessed = AssessedRisk(
             level=found.level,
             status=found.status,
@@ -149,7 +151,7 @@ class SqlPortfolio:
             changes_on=found.changes_on,
             parent_id=parent,
             account_name=name,
-            digest=digest(update),
+            digest=_digest_of(found),
         )
         now = self._clock()
         row = _risk_row(request, found, assessed, process, now)
@@ -224,14 +226,18 @@ class SqlPortfolio:
 
 
 def update_of(found: RiskAssessment) -> RiskUpdate:
-    """What others are shown of an assessment."""
-    if found.level is RiskLevel.NONE:
+    """What others are shown of an assessment; nothing of an account that was merged."""
+    if found.merged_into or found.level is RiskLevel.NONE:
         return RiskUpdate(
             account_id=found.account_id,
-            level=found.level,
-            score=found.score,
-            renewal_priority=found.renewal_priority,
+            level=RiskLevel.NONE,
+            score=0,
+            renewal_priority=RenewalPriority.NORMAL,
         )
+    return _told(found)
+
+
+def _told(found: RiskAssessment) -> RiskUpdate:
     return RiskUpdate(
         account_id=found.account_id,
         level=found.level,
@@ -241,6 +247,13 @@ def update_of(found: RiskAssessment) -> RiskUpdate:
         oldest_days=found.oldest_days,
         reasons=found.reasons,
     )
+
+
+def _digest_of(found: RiskAssessment) -> str:
+    """Identifies what there is to tell; of a merged account, what its survivor is to look at."""
+    if not found.merged_into:
+        return digest(update_of(found))
+    return digest({"of": digest(_told(found)), "merged_into": found.merged_into})
 
 
 def _shown(taken: ReadinessSnapshot) -> ReadinessUpdate:
@@ -257,37 +270,14 @@ def _shown(taken: ReadinessSnapshot) -> ReadinessUpdate:
 
 
 def _is_late(found: RiskAssessment) -> bool:
-    return any(invoice.delinquent for invoice in found.invoices)
+    """Whether the account itself is: a subsidiary's CSM calls the subsidiary."""
+    own = {found.account_id, *found.absorbed}
+    return not found.merged_into and not own.isdisjoint(found.late_accounts)
 
 
 def _is_open(found: RiskAssessment) -> bool:
     settled = {"void", "paid", "not_due", "uncollectible"}
     return found.level is not RiskLevel.NONE or any(i.status not in settled for i in found.invoices)
-
-
-def _name(family: AccountFamily) -> str:
-    return next((a.name for a in family.accounts if a.id == family.account_id), "")
-
-
-def _subsidiaries(
-    session: Session, account_id: str, family: AccountFamily | None
-) -> list[AccountInvoices]:
-    """The invoices of everybody below, as they were last assessed themselves."""
-    below = family.subsidiaries if family else _known_below(session, account_id)
-    wanted = select(risks.c.invoices).where(risks.c.account_id.in_(below[:FAMILY_MAX]))
-    rows = session.connection().execute(wanted).scalars()
-    return [AccountInvoices.model_validate(one) for many in rows for one in many]
-
-
-def _known_below(session: Session, account_id: str) -> list[str]:
-    found: list[str] = []
-    level: Sequence[str] = [account_id]
-    while level and len(found) < FAMILY_MAX:
-        wanted = select(risks.c.account_id).where(risks.c.parent_id.in_(level))
-        below = session.connection().execute(wanted).scalars().all()
-        level = [one for one in below if one not in found and one != account_id]
-        found += level
-    return found
 
 
 def _risk_row(

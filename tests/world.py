@@ -161,7 +161,8 @@ class World:
     async def abandon(self) -> None:
         """End what still runs, or the next world's workers would go on with it."""
         known = [quote_to_cash_id("crm", opportunity) for opportunity in self.deals]
-        with contextlib.suppress(RPCError, RuntimeError):  # no server any more, or no lists
+        # There may be no server any more, or one without lists.
+        with contextlib.suppress(RPCError, RuntimeError):
             running = self.client.list_workflows("ExecutionStatus = 'Running'")
             known += [one.id async for one in running]
         for workflow_id in known:
@@ -280,6 +281,17 @@ def awaiting_payment(folder: Path) -> Path:
     assert "await_payment = false" in policies
     waits = policies.replace("await_payment = false", "await_payment = true")
     (catalogue / "policies.toml").write_text(waits)
+    return catalogue
+
+
+def erp_led(folder: Path) -> Path:
+    """A catalogue in which the ERP owns invoices."""
+    catalogue = folder / "catalogue"
+    catalogue.mkdir()
+    systems = (SHIPPED / "systems.toml").read_text()
+    assert 'preset = "billing-led"' in systems
+    owned = systems.replace('preset = "billing-led"', 'preset = "erp-led"')
+    (catalogue / "systems.toml").write_text(owned)
     return catalogue
 
 

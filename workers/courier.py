@@ -1,6 +1,7 @@
 """Takes canonical events to the processes that wait for them: one more target of the outbox."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -32,7 +33,8 @@ TARGET = "processes"
 TIMEOUT_SECONDS = 10.0
 CONCURRENT = 8
 ENDED = ("completed", "cancelled")
-WINDOW_OPEN = "window_open"
+# Renewals that are not prepared yet; one that has a case open is.
+UNCONCERNED = (*ENDED, "waiting")
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,19 @@ class ProcessEndpoint:
         """Nothing of its own to close."""
 
     async def _take(self, name: str, process: Process, event: OutboxEvent) -> None:
-        begins = event.type == process.trigger or event.body.get("overdue") is True
+        begins = event.type == process.trigger
         match process.per:
             case Per.OPPORTUNITY if not begins:  # what starts a process needs no telling: it knows
                 await self._signal_all(name, event, business_id=_of(event, "opportunity_id"))
             case Per.ACCOUNT if _of(event, "account_id"):
-                await self._account(event, begins)
+                await self._account(event, begins or _is_trouble(event))
             case Per.CONTRACT if begins:
                 await self._begin_contract(event)
             case Per.CONTRACT if event.type.startswith("contract."):
                 await self._signal(renewal_id(event.source, _of(event, "external_id")), event)
             case Per.CONTRACT:  # what is about the account matters while a renewal is prepared
                 account = _of(event, "account_id")
-                await self._signal_all(name, event, account_id=account, stage=WINDOW_OPEN)
+                await self._signal_all(name, event, UNCONCERNED, account_id=account)
 
     async def _account(self, event: OutboxEvent, begins: bool) -> None:
         workflow_id = invoice_risk_id(_of(event, "account_id"))
@@ -112,11 +114,13 @@ class ProcessEndpoint:
         except WorkflowAlreadyStartedError:
             return  # the event came twice
 
-    async def _signal_all(self, name: str, event: OutboxEvent, **wanted: str) -> None:
+    async def _signal_all(
+        self, name: str, event: OutboxEvent, but: Collection[str] = ENDED, **wanted: str
+    ) -> None:
         if not all(wanted.values()):
             return
         for line in await list_processes(self.db, process=name, **wanted):  # type: ignore[arg-type]
-            if line.stage not in ENDED:
+            if line.stage not in but:
                 await self._signal(line.process.workflow_id, event)
 
     async def _signal(self, workflow_id: str, event: OutboxEvent) -> None:
@@ -127,6 +131,13 @@ class ProcessEndpoint:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:  # nothing waits for it (any more)
                 raise
+
+
+def _is_trouble(event: OutboxEvent) -> bool:
+    """Whether a changed invoice is a risk, though it need not be late: overdue again after a credit
+    was taken back, disputed after it was paid, or charged in vain."""
+    body = event.body
+    return any(body.get(name) for name in ("overdue", "disputed", "failed_payments"))
 
 
 def _said(event: OutboxEvent) -> BusinessEvent:

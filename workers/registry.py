@@ -109,6 +109,7 @@ def connection_activities(
                 support.provision_entitlement,
                 support.withdraw_entitlement,
                 support.flag_risk,
+                support.withdraw_flag,
                 support.incidents,
             ]
         case Role.SUCCESS:
@@ -117,6 +118,7 @@ def connection_activities(
                 success.start_onboarding,
                 success.close_onboarding,
                 success.show_risk,
+                success.withdraw_risk,
                 success.onboarding_tasks,
                 success.show_readiness,
             ]

@@ -1,6 +1,7 @@
 """The process base's exception desk: cases that wait for a person, and cancellation on request."""
 
 import asyncio
+from collections.abc import Container
 from datetime import timedelta
 
 from temporalio import workflow
@@ -79,23 +80,30 @@ class ExceptionDesk(Standing):
                 self.show()
         self.cases.pop(case.filed.case_id, None)
         if case.decision.action is not Action.CANCEL:
-            self.enter(self._resumed())
-            await self.record_standing()
+            await self.resume()
         return case.decision.action
 
     async def close_cases(self, reason: str) -> None:
         """Cases that nothing waits for any more leave the desk, with the reason on record."""
-        closed = ResolutionOutcome(accepted=True, outcome=reason, state=CaseState.RESOLVED)
         for case in [case for case in self.cases.values() if case.decision is None]:
-            case.decision = Resolution(
-                case_id=case.filed.case_id,
-                action=Action.SKIP,
-                actor="tieline",
-                reason=reason,
-                evidence_digest=case.filed.evidence_digest,
-            )
-            await self._record(case.decision, closed)
+            await self._decide(case, Action.SKIP, reason)
         self.cases.clear()
+
+    async def try_again(self, steps: Container[str], reason: str) -> None:
+        """Open cases of some steps are moot by new facts: each step is tried again by itself."""
+        for case in [case for case in self.cases.values() if case.decision is None]:
+            if case.filed.step in steps:
+                await self._decide(case, Action.RETRY, reason)
+
+    async def resume(self) -> None:
+        """Come to the stage that the process is at, open cases and cancellation considered."""
+        self.enter(self._resumed())
+        await self.record_standing()
+
+    @property
+    def untroubled_stage(self) -> str:
+        """The stage while no case is open and nobody has cancelled."""
+        return "fulfilling" if self.account_id else "accepting"
 
     async def record_standing(self) -> None:
         """Bring the ledger's row of this process up to date: what listings are made from."""
@@ -118,7 +126,7 @@ class ExceptionDesk(Standing):
             return "exception"
         if self.cancel_reason is not None:
             return "cancelling"
-        return "fulfilling" if self.account_id else "accepting"
+        return self.untroubled_stage
 
     async def _open(
         self, step: str, failure: Failure, *, gates: bool, held: Money | None, facts_digest: str
@@ -195,6 +203,18 @@ class ExceptionDesk(Standing):
         revised = RevisedFacts(case_id=case.filed.case_id, facts_digest=facts_digest)
         case.filed = await note(DeskActivities.revise, revised)
         case.approvals.clear()
+
+    async def _decide(self, case: Case, action: Action, reason: str) -> None:
+        """Our own decision, where there is nothing left for a person to decide."""
+        case.decision = Resolution(
+            case_id=case.filed.case_id,
+            action=action,
+            actor="tieline",
+            reason=reason,
+            evidence_digest=case.filed.evidence_digest,
+        )
+        decided = ResolutionOutcome(accepted=True, outcome=reason, state=CaseState.RESOLVED)
+        await self._record(case.decision, decided)
 
     async def _record(self, resolution: Resolution, outcome: ResolutionOutcome) -> None:
         await note(

@@ -1,13 +1,12 @@
 """Invoice risk to customer health: late invoices are a risk that people see, until it is over."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from activities.crm import CrmActivities
 from activities.finance import FinanceActivities
@@ -26,17 +25,19 @@ from canonical.risk_messages import (
     ShowRisk,
     invoice_risk_id,
 )
-from workflows.steps import note
-from workflows.watching import Watching
+from workflows.showing import Showing
+from workflows.steps import Undo, note
 
 # Customer success may be away for days; what it is then told is the newest assessment.
 SHOW_PATIENCE = timedelta(days=14)
-ASK_AGAIN = timedelta(hours=1)
+# How often a parent's process may end just before it is told.
+MISSED_MAX = 3
+PARENT = "parent"
 LEVELS = list(RiskLevel)
 
 
 @workflow.defn(name="invoice-risk-to-health")
-class InvoiceRiskToHealth(Watching):
+class InvoiceRiskToHealth(Showing):
     """One account's late payments, from the first overdue invoice until nothing is late (R75, R81).
 
     What it shows is what the invoices' owner says at that moment: a payment that arrives before
@@ -51,81 +52,131 @@ class InvoiceRiskToHealth(Watching):
         self.risk = AssessedRisk()
         self.worst = start.worst
         self.shown = dict(start.shown)
+        self.family: AccountFamily | None = None
+        self.family_read_on: date | None = None
+        self.assessed = 0
 
     @workflow.run
     async def run(self, start: AccountRisk) -> RiskEnded:
         """Follow the account's invoices until none is late or disputed any more."""
         await self.perform()
+        if self.stage == "completed" and self.reasons > self.assessed:
+            self.start_anew()  # something happened while it ended
         return RiskEnded(stage=self.stage, account_id=self.account_id, worst=self.worst)
 
     async def fulfil(self) -> None:
-        """Assess, show, wait for the next reason."""
-        family = await self.read_family()
+        """Assess, show, wait for the next reason; until it is over and everybody was told so."""
         while True:
-            reasons = self.reasons
-            await self.assess(family)
-            await self.show_everywhere()
+            self.assessed = self.reasons
+            await self.read_family()
+            await self.assess(self.start.sources)
+            self.show_everywhere()
             await self.tell_parent()
-            if not self.risk.open and self.risk.known:
+            over = self.risk.known and not self.risk.open
+            if over and await self.everybody_told(reasons=self.assessed):
                 return
-            again = None if self.risk.known else ASK_AGAIN
-            await self.until(self.risk.changes_on, reasons=reasons, at_most=again)
+            again = self.ask_again(known=self.risk.known)
+            await self.until(self.risk.changes_on, reasons=self.assessed, at_most=again)
 
-    async def read_family(self) -> AccountFamily | None:
-        """Who stands above and below the account; None when nobody can say."""
-        return await self.answer(
+    async def read_family(self) -> None:
+        """Who stands above and below the account, once a day; as it was while the CRM is away."""
+        if self.family_read_on == self.today:
+            return
+        self.family_read_on = self.today
+        family: AccountFamily | None = await self.answer(
             CrmActivities.family,
             self.account_id,
             connection=self.start.crm,
             summary="read the account's family",
         )
+        self.family = family or self.family
 
-    async def assess(self, family: AccountFamily | None) -> None:
+    async def assess(self, sources: list[str]) -> None:
         """Read every open invoice from its owner, and judge the account as of today."""
-        sources = await asyncio.gather(*(self._invoices(name) for name in self.start.sources))
+        said = await asyncio.gather(*(self._invoices(name) for name in sources))
         request = AssessRisk(
             account_id=self.account_id,
             cause=self.start.cause,
             today=self.today,
-            sources=sources,
-            family=family,
+            sources=said,
+            family=self.family,
         )
         before, self.risk = self.risk, await note(PortfolioActivities.assess_risk, request)
         self.worst = max(self.worst, self.risk.level, key=LEVELS.index)
         self.account_name, self.value = self.risk.account_name, self.risk.held
         if self.risk.level is not before.level or self.stage == "accepting":
-            self.enter(self.risk.level.value)
-            await self.record_standing()
+            await self.resume()
 
-    async def show_everywhere(self) -> None:
+    def show_everywhere(self) -> None:
         """Bring customer success and support to the newest assessment; neither holds the other."""
-        if self.risk.level is RiskLevel.NONE and not self.shown:
-            return  # nobody was told of anything
-        await asyncio.gather(
-            self._show("show_risk", SuccessActivities.show_risk, self.start.success),
-            self._show("flag_risk", SupportActivities.flag_risk, self.start.support),
+        self.bring_up_to_date(
+            "show_risk",
+            SuccessActivities.show_risk,
+            self._showing_now,
+            connection=self.start.success,
+            undo=lambda: Undo(
+                "take the risk off the company, close the call",
+                SuccessActivities.withdraw_risk,
+                self._showing_now(),
+            ),
+            says=_said,
+        )
+        self.bring_up_to_date(
+            "flag_risk",
+            SupportActivities.flag_risk,
+            self._showing_now,
+            connection=self.start.support,
+            undo=lambda: Undo(
+                "take the flag off the organization",
+                SupportActivities.withdraw_flag,
+                self._showing_now(),
+            ),
+            says=_said,
         )
 
     async def tell_parent(self) -> None:
         """A subsidiary's late payments are its parent's risk too."""
-        if not self.risk.parent_id or self.shown.get("parent") == self.risk.digest:
+        parent_id, told = self.risk.parent_id, self.shown.get(PARENT, self.blank)
+        if not parent_id or told == self.newest:
             return
-        if self.risk.level is RiskLevel.NONE and "parent" not in self.shown:
-            return
-        self.shown["parent"] = self.risk.digest
+        self.shown[PARENT] = self.newest
         parent = self.start.model_copy(
-            update={"account_id": self.risk.parent_id, "shown": {}, "worst": RiskLevel.NONE}
+            update={"account_id": parent_id, "shown": {}, "worst": RiskLevel.NONE}
         )
-        try:
-            await workflow.start_child_workflow(
-                InvoiceRiskToHealth.run,
-                parent,
-                id=invoice_risk_id(self.risk.parent_id),
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            )
-        except WorkflowAlreadyStartedError:
-            await self._tell(invoice_risk_id(self.risk.parent_id))
+        for _ in range(MISSED_MAX):
+            try:
+                await workflow.start_child_workflow(
+                    InvoiceRiskToHealth.run,
+                    parent,
+                    id=invoice_risk_id(parent_id),
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                )
+            except WorkflowAlreadyStartedError:
+                if await self._tell(invoice_risk_id(parent_id)):
+                    return
+            else:
+                return
+
+    async def compensated(self) -> None:
+        """Nobody watches any more: nothing is claimed of the account, nor counted for others."""
+        await self.assess([])
+        await self.tell_parent()
+
+    @property
+    def newest(self) -> str:
+        """The assessment that holds now."""
+        return self.risk.digest
+
+    @property
+    def blank(self) -> str:
+        """Where nobody was told of anything, it need not be told that nothing is late."""
+        return self.risk.digest if self.risk.level is RiskLevel.NONE else ""
+
+    @property
+    def untroubled_stage(self) -> str:
+        """The level is the stage."""
+        return self.risk.level.value
 
     def patience(self, step: str) -> timedelta:
         """What is shown to others can wait for them."""
@@ -135,6 +186,9 @@ class InvoiceRiskToHealth(Watching):
         """The next run knows what was shown, and to whom."""
         carried = {"shown": self.shown, "worst": self.worst}
         workflow.continue_as_new(self.start.model_copy(update=carried))
+
+    def _showing_now(self) -> ShowRisk:
+        return ShowRisk(account_id=self.account_id, cause=self.start.cause, digest=self.risk.digest)
 
     async def _invoices(self, connection: str) -> AccountInvoices:
         question = AccountQuestion(account_id=self.account_id, today=self.today, since=self.today)
@@ -149,26 +203,15 @@ class InvoiceRiskToHealth(Watching):
         )
         return said or away
 
-    async def _show(
-        self, name: str, activity: Callable[[Any, ShowRisk], Awaitable[ShownRisk]], connection: str
-    ) -> None:
-        if not connection or self.shown.get(name) == self.risk.digest:
-            return
-        self.steps = [step for step in self.steps if step.name != name]
-        shown = await self.step(
-            name,
-            activity,
-            lambda: ShowRisk(
-                account_id=self.account_id, cause=self.start.cause, digest=self.risk.digest
-            ),
-            connection=lambda: connection,
-            reference=lambda shown: f"{shown.level} {shown.call_id}".strip(),
-        )
-        self.shown[name] = shown.digest if shown else self.risk.digest
-
-    async def _tell(self, workflow_id: str) -> None:
+    async def _tell(self, workflow_id: str) -> bool:
+        """Whether the process was there to be told."""
         handle = workflow.get_external_workflow_handle(workflow_id)
         try:
             await handle.signal("business_event", {"id": self.risk.digest, "type": "risk.changed"})
-        except Exception:  # it ended in between: it then saw our assessment, or has nothing to see
-            workflow.logger.debug("%s has ended", workflow_id)
+        except FailureError:  # it ended in between
+            return False
+        return True
+
+
+def _said(shown: ShownRisk) -> tuple[str, str]:
+    return shown.digest, f"{shown.level} {shown.call_id}".strip()

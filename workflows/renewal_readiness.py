@@ -10,6 +10,7 @@ from activities.crm import CrmActivities
 from activities.finance import FinanceActivities
 from activities.portfolio import PortfolioActivities
 from activities.success import SuccessActivities
+from canonical.effects import ExternalRef
 from canonical.messages import BusinessEvent
 from canonical.renewal import ContractTerms, RenewalDates, RenewalOutcome
 from canonical.renewal_messages import (
@@ -57,7 +58,7 @@ class RenewalReadiness(Showing):
         self.start = start
         self.window, self.outcome = memory.window, memory.outcome
         self.renewed_on, self.account_id = memory.renewed_on, memory.account_id
-        self.newest, self.shown = memory.newest, dict(memory.shown)
+        self.snapshot_id, self.shown = memory.newest, dict(memory.shown)
         self.sources = RenewalSources(start, self.answer)
         self.terms: ContractTerms | None = None
         self.plan = RenewalPlan()
@@ -76,10 +77,7 @@ class RenewalReadiness(Showing):
 
     async def fulfil(self) -> None:
         """Read the terms; wait for the window; look, and look again until it is decided."""
-        self.follow(
-            self._keep("show_readiness", SuccessActivities.show_readiness, self.start.success)
-        )
-        self.follow(self._keep("tell_crm", CrmActivities.show_readiness, self.start.crm))
+        self.show_everywhere()  # what an earlier run left unshown
         await self.begin()
         reasons: Iterable[Source] = SIGNALS
         while self.window is not None or not self.plan.over:
@@ -93,7 +91,6 @@ class RenewalReadiness(Showing):
             reasons = await self.reasons_to_look()
             if self.window is None:
                 await self.read_terms()
-        self.all_is_said()
 
     async def begin(self) -> None:
         """Without the contract's terms there is no clock: whoever owns them is waited for."""
@@ -107,7 +104,7 @@ class RenewalReadiness(Showing):
         self.account_id, self.legal_entity = self.terms.account_id, self.terms.legal_entity
         self.value = self.terms.value
         await self.decide_dates()
-        await self.stand("window_open" if self.window else "waiting")
+        await self.resume()
 
     async def read_terms(self) -> None:
         """The terms as they are now, or as they were when their owner is away."""
@@ -129,7 +126,7 @@ class RenewalReadiness(Showing):
         dates = self.plan.dates
         assert dates is not None
         self.window = OpenWindow(since=self._woken_at, opened_for=dates.renews_on, dates=dates)
-        await self.stand("window_open")
+        await self.resume()
 
     async def look(self, window: OpenWindow, reasons: Iterable[Source]) -> None:
         """Ask whom there is reason to ask, and take one snapshot of what everybody says."""
@@ -153,8 +150,26 @@ class RenewalReadiness(Showing):
         """One view for everybody."""
         asked = self.sources.as_said(self.known, dates, self.today, window)
         seen: TakenSnapshot = await note(PortfolioActivities.take_snapshot, asked)
-        self.newest = seen.snapshot_id
+        self.snapshot_id = seen.snapshot_id
+        self.show_everywhere()
         return seen
+
+    def show_everywhere(self) -> None:
+        """Bring customer success and the CRM to the newest view; neither holds the other."""
+        self.bring_up_to_date(
+            "show_readiness",
+            SuccessActivities.show_readiness,
+            self._showing_now,
+            connection=self.start.success,
+            says=_said,
+        )
+        self.bring_up_to_date(
+            "tell_crm",
+            CrmActivities.show_readiness,
+            self._showing_now,
+            connection=self.start.crm,
+            says=_said,
+        )
 
     async def close_window(self, outcome: RenewalOutcome, dates: RenewalDates) -> None:
         """The renewal is decided; a contract that goes on has its next term's clock started."""
@@ -168,7 +183,7 @@ class RenewalReadiness(Showing):
         self.window, self._again_at = None, None
         if self.plan.dates is not None:
             await self.take_snapshot(self.plan.dates, None)
-        await self.stand("waiting")
+        await self.resume()
 
     async def reasons_to_look(self) -> frozenset[Source]:
         """Wait for the next reason, an event or a moment, and say who is to be asked for it."""
@@ -199,10 +214,17 @@ class RenewalReadiness(Showing):
         await self.sources.ask(wanted, self.known, dates, self.today)
         self.terms = self.sources.terms or self.terms
 
-    async def stand(self, stage: str) -> None:
-        """Stand at a stage, and say so where people and the courier look."""
-        self.enter(stage)
-        await self.record_standing()
+    @property
+    def newest(self) -> str:
+        """The view that holds now."""
+        return self.snapshot_id
+
+    @property
+    def untroubled_stage(self) -> str:
+        """What it is in between cases."""
+        if self.terms is None:
+            return "accepting"
+        return "window_open" if self.window else "waiting"
 
     @property
     def known(self) -> ContractTerms:
@@ -258,10 +280,7 @@ class RenewalReadiness(Showing):
             self._again_at = workflow.now() + pause
             self._asked_again = min(self._asked_again + 1, DOUBLINGS_MAX)
 
-    async def _keep(self, name: str, activity: Any, connection: str) -> None:
-        await self.keep_shown(name, activity, self._showing, connection)
-
-    def _showing(self) -> ShowReadiness:
+    def _showing_now(self) -> ShowReadiness:
         return ShowReadiness(
             contract_id=self.start.contract_id,
             connection=self.start.connection,
@@ -272,3 +291,7 @@ class RenewalReadiness(Showing):
 
 def _morning(day: date | None) -> datetime | None:
     return datetime.combine(day, MORNING) if day is not None else None
+
+
+def _said(shown: ExternalRef) -> tuple[str, str]:
+    return "", shown.id

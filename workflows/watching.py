@@ -1,4 +1,4 @@
-"""Processes that watch over something: they look, show what they saw, and wait for the next reason.
+"""Processes that watch over something: they look, and wait for the next reason.
 
 Reasons are events and days. What an event says is never believed: it only makes the process look.
 """
@@ -16,6 +16,9 @@ from workflows.process import Process
 from workflows.steps import attempt
 
 READ_PATIENCE = timedelta(minutes=10)
+# A source that was away is asked again: soon, then less and less often.
+ASK_AGAIN, ASK_AGAIN_MAX = timedelta(hours=1), timedelta(days=1)
+DOUBLINGS_MAX = 10
 # When on a day something is looked at: after midnight everywhere that is not far east.
 MORNING = time(6, 0, tzinfo=UTC)
 SOON = timedelta(seconds=1)
@@ -30,7 +33,7 @@ class Watching(Process):
 
     def __init__(self, business_id: str) -> None:
         super().__init__(business_id)
-        self._reasons = 0
+        self._reasons = self._silences = 0
 
     def heard(self, event: BusinessEvent) -> None:
         """An event is a reason to look again."""
@@ -88,9 +91,19 @@ class Watching(Process):
         """How many events were heard so far: taken before a look, it shows what came during it."""
         return self._reasons
 
+    def ask_again(self, *, known: bool) -> timedelta | None:
+        """When to look again because a source was away; None when all is known."""
+        if known:
+            self._silences = 0
+            return None
+        pause: timedelta = min(ASK_AGAIN * 2**self._silences, ASK_AGAIN_MAX)
+        self._silences = min(self._silences + 1, DOUBLINGS_MAX)
+        return pause
+
     def renew_history(self) -> None:
         """Go on in a new run when this one's history is long; only while nothing is open."""
-        if workflow.info().is_continue_as_new_suggested() and not self.cases:
+        quiet = not self.cases and workflow.all_handlers_finished()
+        if quiet and workflow.info().is_continue_as_new_suggested():
             self.start_anew()
 
     def start_anew(self) -> Any:

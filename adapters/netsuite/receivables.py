@@ -14,7 +14,7 @@ from canonical.facts import InvoiceFacts, InvoiceStatus
 # An external id counts as an account only on customers that carry our key.
 OF_ACCOUNT = """
 t.type = 'CustInvc' AND c.externalid = '{account}' AND c.custentity_tieline_key IS NOT NULL
-AND (t.trandate >= TO_DATE('{since}', 'YYYY-MM-DD') OR t.foreignamountunpaid > 0)
+AND (t.trandate >= TO_DATE('{since}', 'YYYY-MM-DD') OR t.foreignamountunpaid > 0{or_disputed})
 """
 INVOICES = f"{facts.HEAD} WHERE {OF_ACCOUNT} ORDER BY t.trandate, t.id"
 SETTLEMENTS = """
@@ -32,11 +32,17 @@ SETTLEMENTS += f"{OF_ACCOUNT} ORDER BY l.previousdoc, p.id"
 async def invoices(
     client: HttpClient, settings: NetSuiteSettings, account_id: str, since: date
 ) -> list[InvoiceFacts]:
-    """Dated since a day or still open, the oldest first; what was never posted is left out.
+    """Dated since a day, still open or disputed, the oldest first; never posted ones left out.
 
     Raises Malformed for an account id that cannot be an external id.
     """
-    names = {"account": customer_external_id(account_id), "since": since.isoformat()}
+    field = settings.disputed_field
+    names = {
+        "account": customer_external_id(account_id),
+        "since": since.isoformat(),
+        # A checkbox that is not ticked is F; a text that is empty is null.
+        "or_disputed": f" OR t.{field} <> 'F'" if field else "",
+    }
     headers = [row async for row in _rows(client, settings, INVOICES, names)]
     if not headers:
         return []

@@ -44,14 +44,14 @@ class SalesforceApi:
     def __init__(self, client: HttpClient) -> None:
         self._client = client
 
-    def query(self, soql: str) -> AsyncIterator[Row]:
-        """Every record a SOQL query selects, following the server's own locators."""
+    def query(self, soql: str, *, deleted: bool = False) -> AsyncIterator[Row]:
+        """Every record a SOQL query selects, following the server's own locators; `deleted` ones
+        are among them only on demand."""
+        path = f"{BASE}/queryAll" if deleted else f"{BASE}/query"
 
         async def page(locator: str | None) -> Page[Row]:
             params = {"q": soql} if locator is None else None
-            answer = await self._client.request(
-                "GET", locator or f"{BASE}/query", params=params, write=False
-            )
+            answer = await self._client.request("GET", locator or path, params=params, write=False)
             return _page(answer)
 
         return paged(page, pages_max=QUERY_PAGES_MAX, what="a SOQL query")

@@ -7,7 +7,7 @@ from typing import Self
 from adapters.http import HttpClient, require_environment
 from adapters.salesforce.api import Row, SalesforceApi, missing
 from adapters.salesforce.errors import ERRORS
-from adapters.salesforce.family import everybody_below, with_everybody_above
+from adapters.salesforce.family import everybody_below, survivor_of, with_everybody_above
 from adapters.salesforce.ids import id18
 from adapters.salesforce.mapping import (
     WRITE_BACK_FIELDS,
@@ -105,8 +105,12 @@ class SalesforceCrm(CrmPort):
         Raises NotFound, and Rejected for a family too large to be read whole.
         """
         known = id18(account_id)
-        record = await anext(self._api.query(account_query(known)), None) if known else None
-        if known is None or record is None:
+        if known is None:
+            raise missing("account", account_id)
+        record = await anext(self._api.query(account_query(known)), None)
+        if record is None:
+            if survivor := await survivor_of(self._api, known):
+                return AccountFamily(account_id=known, accounts=[], merged_into=survivor)
             raise missing("account", account_id)
         above = await with_everybody_above(self._api, record)
         among = {account.id for account in above}

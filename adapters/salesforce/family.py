@@ -2,7 +2,7 @@
 
 from adapters.salesforce.api import Row, SalesforceApi
 from adapters.salesforce.mapping import from_salesforce_account, with_ancestors
-from adapters.salesforce.soql import account_query, children_query
+from adapters.salesforce.soql import account_query, children_query, survivor_query
 from canonical.errors import Rejected
 from canonical.orders import Account
 
@@ -56,6 +56,19 @@ async def everybody_below(api: SalesforceApi, account_id: str) -> list[Account]:
             return list(found.values())
         level = below
     raise _too_many(account_id, f"more than {LEVELS_MAX} levels")
+
+
+async def survivor_of(api: SalesforceApi, account_id: str) -> str:
+    """The account that a deleted one was merged into, whatever became of that one in turn; empty
+    for one that is just gone, or longer than the recycle bin keeps it (fifteen days)."""
+    survivor = ""
+    for _ in range(LEVELS_MAX):
+        asked = survivor_query(survivor or account_id)
+        row = await anext(api.query(asked, deleted=True), None)
+        if row is None or not row["MasterRecordId"]:
+            break
+        survivor = str(row["MasterRecordId"])
+    return survivor
 
 
 def _too_many(account_id: str, what: str) -> Rejected:

@@ -42,6 +42,14 @@ def account_query(account_id: str) -> str:
     return f"SELECT {', '.join(fields)} FROM Account WHERE Id = {quoted(account_id)}"
 
 
+def survivor_query(account_id: str) -> str:
+    """The account that a deleted one was merged into."""
+    return (
+        f"SELECT Id, MasterRecordId FROM Account WHERE Id = {quoted(account_id)} "
+        "AND IsDeleted = true"
+    )
+
+
 def children_query(parent_ids: Sequence[str]) -> str:
     """The accounts directly below some accounts."""
     ids = ", ".join(quoted(parent) for parent in parent_ids)

@@ -50,6 +50,7 @@ def from_stripe_invoice(
             posted_at=_moment(transitions["finalized_at"]),
             paid_at=_moment(transitions["paid_at"]),
             disputed=disputed,
+            failed_payments=_failed_payments(invoice),
             # Stripe tells of an overdue invoice once, at the moment that it is due.
             past_due=due is not None and due <= known_at,
         )
@@ -133,6 +134,12 @@ def _charged_at(invoice: Record) -> int | None:
         return None
     finalized: int | None = invoice["status_transitions"]["finalized_at"]
     return finalized
+
+
+def _failed_payments(invoice: Record) -> int:
+    """Of an invoice that is open still, every attempt to collect it has failed."""
+    is_open = invoice["status"] == InvoiceStatus.OPEN
+    return int(invoice["attempt_count"]) if is_open and invoice["attempted"] else 0
 
 
 def _items(items: Sequence[Record]) -> list[list[Any]]:

@@ -1,7 +1,7 @@
 """What a customer owes and has paid: invoices with their disputes, read for one account."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 from adapters.stripe.api import Record, StripeApi
@@ -13,6 +13,8 @@ from canonical.facts import InvoiceFacts, InvoiceStatus
 # What nobody expects to be paid any more is still owed.
 OWED = frozenset({InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE})
 BEGINNING = datetime.min.replace(tzinfo=UTC)
+# Banks take payments back for some months; what was posted earlier is not asked about.
+DISPUTABLE = timedelta(days=365)
 
 
 class StripeReceivables:
@@ -22,18 +24,18 @@ class StripeReceivables:
         self._api = api
 
     async def of_customer(self, customer: Record, since: date) -> list[InvoiceFacts]:
-        """Finalized since a day or still owed, the oldest first.
+        """Finalized since a day, or still owed or taken back; the oldest first.
 
         Stripe lists by the time of making and not of finalizing, so the whole list is read.
         """
         found: list[InvoiceFacts] = []
         async for invoice in self._api.list(INVOICES, customer=customer["id"]):
-            facts = _facts(invoice, customer)
-            if _is_wanted(facts, since):
-                found.append(facts)
-        disputed = await self._disputed([one for one in found if one.paid.amount_minor > 0])
-        found = [one.model_copy(update={"disputed": one.id in disputed}) for one in found]
-        return sorted(found, key=lambda one: (one.posted_at or BEGINNING, one.id))
+            found.append(_facts(invoice, customer))
+        disputable = [one for one in found if _is_wanted(one, since - DISPUTABLE)]
+        disputed = await self._disputed([one for one in disputable if one.paid.amount_minor > 0])
+        found = [one.model_copy(update={"disputed": one.id in disputed}) for one in disputable]
+        wanted = [one for one in found if one.disputed or _is_wanted(one, since)]
+        return sorted(wanted, key=lambda one: (one.posted_at or BEGINNING, one.id))
 
     async def _disputed(self, paid: Sequence[InvoiceFacts]) -> set[str]:
         """The invoices of which a payment is disputed.

@@ -41,7 +41,8 @@ class CrmPort(Port, Protocol):
         ...
 
     async def family(self, account_id: str) -> AccountFamily:
-        """The account with its ancestors and all its subsidiaries; raises NotFound."""
+        """The account with its ancestors and all its subsidiaries; nobody but the survivor of one
+        that was merged into another. Raises NotFound."""
         ...
 
     async def renewal_opportunity(

@@ -42,8 +42,9 @@ class ErpPort(Port, Protocol):
         ...
 
     async def invoices(self, account_id: str, since: date) -> list[InvoiceFacts]:
-        """The account's invoices posted since a day, and every older one that is still open; drafts
-        left out, credits deducted, oldest first. An account that is not known has none."""
+        """The account's invoices posted since a day, and every older one that is still open or of
+        which a payment is disputed; drafts left out, credits deducted, oldest first. An account
+        that is not known has none."""
         ...
 
     async def contract(self, contract_id: str) -> ContractTerms:

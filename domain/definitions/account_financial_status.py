@@ -42,7 +42,8 @@ def _of_one(invoice: InvoiceFacts, given: Receivables) -> tuple[FinancialStatus,
         return FinancialStatus.DELINQUENT, told
     if status.value is CollectionStatus.DISPUTED:
         return FinancialStatus.IN_DISPUTE, told
-    if is_owed(invoice, given.rules) and days_overdue(invoice, given.today) > 0:
+    failed = status.value is CollectionStatus.PAYMENT_FAILED
+    if failed or (is_owed(invoice, given.rules) and days_overdue(invoice, given.today) > 0):
         return FinancialStatus.PAST_DUE, told
     return FinancialStatus.GOOD, ""
 

@@ -17,6 +17,9 @@ from domain.definitions.samples import (
 )
 from domain.receivables import at_stake, boundaries, days_overdue, is_open, is_taken_back
 
+# While nothing is late yet, a payment that was tried and refused is news.
+PATIENT = (CollectionStatus.NOT_DUE, CollectionStatus.IN_GRACE)
+
 
 def collection_status(given: InvoiceOnDay) -> Decision:
     """The status, for reasons that stay the same until it changes."""
@@ -37,7 +40,12 @@ def collection_status(given: InvoiceOnDay) -> Decision:
         return Decision(CollectionStatus.DISPUTED, [f"{invoice.remaining} is disputed"])
     if invoice.status is InvoiceStatus.UNCOLLECTIBLE:
         return Decision(CollectionStatus.UNCOLLECTIBLE, [f"{invoice.remaining} was written off"])
-    return _by_days(given)
+    found = _by_days(given)
+    if invoice.failed_payments and found.value in PATIENT:
+        how_often = "a payment" if invoice.failed_payments == 1 else "payments"
+        why = f"{how_often} of {invoice.remaining} failed, {found.reasons[0]}"
+        return Decision(CollectionStatus.PAYMENT_FAILED, [why])
+    return found
 
 
 def _by_days(given: InvoiceOnDay) -> Decision:
@@ -68,7 +76,8 @@ INVOICE_COLLECTION_STATUS = Definition(
     name="invoice_collection_status",
     version=1,
     meaning="How far an invoice is from being paid as agreed: its stage by days after the due "
-    "date, unless it is disputed, written off, settled or withdrawn.",
+    "date, unless it is disputed, written off, settled or withdrawn; before it is overdue, whether "
+    "a payment of it failed.",
     requirements=(124,),
     inputs=InvoiceOnDay,
     outcomes=CollectionStatus,
@@ -77,6 +86,9 @@ INVOICE_COLLECTION_STATUS = Definition(
         _on(DUE, "on the due date", invoice(), CollectionStatus.NOT_DUE, "due on 2026-08-15"),
         _on(WITHIN_GRACE, "within the grace", invoice(), CollectionStatus.IN_GRACE,
             "due on 2026-08-15, overdue from 2026-08-21 on"),
+        _on(WITHIN_GRACE, "within the grace, and its payment was refused",
+            invoice(failed_payments=1), CollectionStatus.PAYMENT_FAILED,
+            "a payment of 12,000.00 USD failed, due on 2026-08-15, overdue from 2026-08-21 on"),
         _on(AFTER_GRACE, "after the grace", invoice(), CollectionStatus.OVERDUE,
             "12,000.00 USD unpaid, due on 2026-08-15, late from 2026-08-30 on"),
         _on(LATE, "fifteen days after", invoice(paid="2000"), CollectionStatus.LATE,

@@ -81,6 +81,7 @@ def _object(
 ACCOUNT = _object("Account", "001", [
     Field("Name", required=True),
     Field("ParentId", "reference", "Account", "Parent"),
+    Field("MasterRecordId", "reference", "Account", "MasterRecord", writable=False),
     Field("Bill_To_Account__c", "reference", "Account", "Bill_To_Account__r"),
     Field("NumberOfEmployees", "int"),
     *_numbers("AnnualRevenue"),

@@ -85,6 +85,10 @@ class SalesforceSimulator(Simulator):
             raise ValueError(f"{object_name} has no field {', '.join(unknown)}")
         return self.store.insert(object_name, fields, trusted=True)
 
+    def merge(self, survivor: str, merged: str) -> None:
+        """Merge an account into another: it is deleted, and names the one that survives."""
+        self.store.merge(survivor, merged)
+
     def record(self, object_name: str, record_id: str) -> Record:
         """A copy of a live record."""
         known = canonical_id(record_id) or record_id

@@ -123,6 +123,17 @@ class Store:
 
         self._undo(restore)
 
+    def merge(self, survivor: str, merged: str) -> None:
+        """Merge an account into another, which takes over its deals and subsidiaries."""
+        table = self.tables["Account"]
+        self.existing("Account", survivor)
+        for name, field in (("Account", "ParentId"), ("Opportunity", "AccountId")):
+            for record in self.tables[name].where(field, merged):
+                if record["Id"] != survivor:
+                    self.update(name, record["Id"], {field: survivor})
+        self.delete("Account", merged)
+        table.deleted[merged]["MasterRecordId"] = survivor
+
     def existing(self, name: str, record_id: str) -> Record:
         """A live record; raises 404 with the reason it is not there."""
         record = self.tables[name].live.get(record_id)

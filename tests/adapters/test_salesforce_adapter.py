@@ -96,6 +96,9 @@ class TestSalesforceCrm(TokenContract, CrmPortContract):
     def account(self, simulator: SalesforceSimulator, name: str, parent: str = "") -> str:
         return add_account(simulator, name, ParentId=parent or None)
 
+    def merge(self, simulator: SalesforceSimulator, survivor: str, merged: str) -> None:
+        simulator.merge(survivor, merged)
+
     def renewal(
         self, simulator: SalesforceSimulator, account: str, closes_on: date, **given: Any
     ) -> str:

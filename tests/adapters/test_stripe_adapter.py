@@ -116,6 +116,7 @@ class TestStripeBilling(BillingPortContract):
 
         assert (untried.due_on, failed.due_on) == (None, days(-20))
         assert failed.remaining == usd("1000.00")
+        assert (untried.failed_payments, failed.failed_payments) == (0, 1)
 
     async def test_a_draft_is_left_out_and_a_debt_given_up_is_not(
         self, port: StripeBilling, simulator: StripeSimulator

@@ -38,14 +38,11 @@ INVOICES: list[tuple[str, list[InvoiceFacts], list[str]]] = [
     ("a draft that is finalized", [invoice(1, DRAFT), invoice(2, OPEN)], [POSTED]),
     ("first seen when it is paid", [invoice(3, PAID, 12_000)], [POSTED, RECEIVED]),
     ("nothing to pay is posted but not paid", [invoice(1, PAID, total=0)], [POSTED]),
+    ("all of it credited", [invoice(1, OPEN), invoice(2, PAID, remaining=0)], [POSTED, ADJUSTED]),
+    ("withdrawn after it was posted", [invoice(1, OPEN), invoice(2, VOID)], [POSTED, ADJUSTED]),
     (
-        "all of it credited",
-        [invoice(1, OPEN), invoice(2, PAID, remaining=0)],
-        [POSTED, ADJUSTED],
-    ),
-    (
-        "withdrawn after it was posted",
-        [invoice(1, OPEN), invoice(2, VOID)],
+        "charged in vain",
+        [invoice(1, OPEN), invoice(2, OPEN, failed_payments=1)],
         [POSTED, ADJUSTED],
     ),
     ("withdrawn and never posted", [invoice(1, VOID, posted_at=None)], []),

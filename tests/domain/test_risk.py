@@ -1,27 +1,19 @@
 """The risk of late payments: a pure function of facts, rules and day."""
 
-import random
-from datetime import date, timedelta
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from canonical.facts import InvoiceFacts, InvoiceStatus
+from canonical.facts import InvoiceStatus
 from canonical.money import Money
 from canonical.risk import (
-    AccountInvoices,
-    CollectionStatus,
     FinancialStatus,
     RenewalPriority,
     RiskLevel,
 )
-from domain.risk import LEVELS, assess
+from domain.risk import assess
 from tests.domain.portfolio import DUE, GLOBEX, GMBH, RULES, after, invoice, risk_of, said
 
 NONE, WATCH = RiskLevel.NONE, RiskLevel.WATCH
 HIGH, CRITICAL = RiskLevel.HIGH, RiskLevel.CRITICAL
-DAYS = st.integers(-10, 80).map(after)
 
 LEVELS_BY_DAY = [
     (0, NONE, FinancialStatus.GOOD, 6),
@@ -152,6 +144,20 @@ def test_while_a_source_is_away_the_level_may_still_rise() -> None:
     assert (risen.level, risen.status) == (CRITICAL, FinancialStatus.UNKNOWN)
 
 
+def test_a_refused_payment_is_watched_until_its_invoice_is_late() -> None:
+    """It is news before anything is overdue, and says when it will be."""
+    tried = invoice(failed_payments=2)
+    early, late = risk_of(tried, on=after(-5)), risk_of(tried, on=after(6))
+
+    assert (early.level, early.overdue, early.changes_on) == (WATCH, [], after(6))
+    assert early.status is FinancialStatus.PAST_DUE
+    assert early.reasons == [
+        "INV-1: payment failed, payments of 12,000.00 USD failed, due on 2026-08-15"
+    ]
+    assert (late.level, late.late_accounts) == (WATCH, [GLOBEX])
+    assert risk_of(invoice(paid="12000", failed_payments=2), on=after(-5)).level is NONE
+
+
 def test_many_late_invoices_are_told_in_few_reasons() -> None:
     """The worst ten by name, the others as a number."""
     risk = risk_of(*(invoice(n, total="10") for n in range(1, 15)), on=after(20))
@@ -159,122 +165,3 @@ def test_many_late_invoices_are_told_in_few_reasons() -> None:
     assert len(risk.reasons) == 11
     assert risk.reasons[-1] == "and 4 more invoices"
     assert risk.score == 74
-
-
-@st.composite
-def invoices(draw: st.DrawFn) -> InvoiceFacts:
-    """An invoice in any standing, two currencies, several versions of each."""
-    currency = draw(st.sampled_from(["USD", "EUR", "JPY"]))
-    total = draw(st.integers(1, 20_000_000))
-    paid = draw(st.integers(0, total))
-    left = draw(st.integers(0, total - paid))
-    due = draw(st.none() | st.integers(-40, 40).map(after))
-
-    def money(minor: int) -> Money:
-        return Money(amount_minor=minor, currency=currency)
-
-    return invoice(
-        draw(st.integers(1, 5)),
-        draw(st.integers(1, 4)),
-        total=str(money(total).decimal),
-        currency=currency,
-        paid=str(money(paid).decimal),
-        remaining=money(left),
-        due_on=due,
-        status=draw(st.sampled_from(InvoiceStatus)),
-        disputed=draw(st.booleans()),
-    )
-
-
-ANSWERS = st.lists(
-    st.builds(
-        lambda found, account, connection, minutes, known: said(
-            *found, account=account, connection=connection, known=known, minutes=minutes
-        ),
-        st.lists(invoices(), max_size=4),
-        st.sampled_from([GLOBEX, GMBH]),
-        st.sampled_from(["stripe-us", "netsuite-de"]),
-        st.integers(0, 3),
-        st.booleans(),
-    ),
-    max_size=6,
-)
-
-
-@given(ANSWERS, DAYS, st.randoms(use_true_random=False))
-def test_order_and_repetition_of_the_facts_change_nothing(
-    answers: list[AccountInvoices], today: date, chance: random.Random
-) -> None:
-    """The same facts give the same assessment, to the last reason."""
-    shuffled = [*answers, *chance.choices(answers, k=len(answers))] if answers else []
-    chance.shuffle(shuffled)
-    shuffled = [
-        one.model_copy(update={"invoices": chance.sample(one.invoices, len(one.invoices))})
-        for one in shuffled
-    ]
-
-    assert assess(GLOBEX, shuffled, [], RULES, today) == assess(GLOBEX, answers, [], RULES, today)
-
-
-@given(st.lists(invoices(), max_size=6), DAYS)
-def test_a_fact_that_comes_late_changes_nothing_once_a_newer_one_is_known(
-    found: list[InvoiceFacts], today: date
-) -> None:
-    """Only the newest version of each invoice counts, whichever answer it came in."""
-    fresh = [invoice(n, 9) for n in range(1, 6)]
-
-    late = assess(GLOBEX, [said(*fresh), said(*found, minutes=3)], [], RULES, today)
-
-    assert late == assess(GLOBEX, [said(*fresh)], [], RULES, today)
-
-
-@given(st.lists(invoices(), max_size=6, unique_by=lambda one: one.id), DAYS)
-def test_sums_are_by_currency_and_lose_nothing(found: list[InvoiceFacts], today: date) -> None:
-    """What is overdue is the remainders of the delinquent invoices, each currency for itself."""
-    risk = risk_of(*found, on=today)
-
-    for currency in ("USD", "EUR", "JPY"):
-        owed = [r.remaining for r in risk.invoices
-                if r.delinquent and r.remaining.currency == currency]  # fmt: skip
-        summed = [one for one in risk.overdue if one.currency == currency]
-        assert summed == ([Money.total(owed, currency)] if owed else [])
-    assert [one.currency for one in risk.overdue] == sorted({o.currency for o in risk.overdue})
-
-
-@given(st.lists(invoices(), max_size=5), DAYS)
-def test_nothing_changes_before_the_day_that_the_assessment_names(
-    found: list[InvoiceFacts], today: date
-) -> None:
-    """Level, score, priority and money stay until `changes_on`, so a timer can wait for it."""
-    risk = risk_of(*found, on=today)
-    last = (risk.changes_on or today + timedelta(days=120)) - timedelta(days=1)
-
-    for day in (today + (last - today) / 2, last):
-        later = risk_of(*found, on=max(day, today))
-        assert (later.level, later.score) == (risk.level, risk.score)
-        assert (later.overdue, later.reasons) == (risk.overdue, risk.reasons)
-
-
-@given(st.lists(invoices(), max_size=5), DAYS)
-def test_the_score_never_contradicts_the_level(found: list[InvoiceFacts], today: date) -> None:
-    """Twenty-five points a level, and none without a risk."""
-    risk = risk_of(*found, on=today)
-
-    assert risk.score // 25 == LEVELS.index(risk.level)
-    assert (risk.level is NONE) == (risk.score == 0)
-    settled = (CollectionStatus.PAID, CollectionStatus.VOID)
-    assert all(one.status not in settled for one in risk.invoices)
-
-
-@given(ANSWERS, DAYS, st.lists(invoices(), max_size=4), DAYS)
-def test_the_level_does_not_fall_while_a_source_is_away(
-    answers: list[AccountInvoices], today: date, earlier: list[InvoiceFacts], day: date
-) -> None:
-    """And the status is unknown."""
-    before = risk_of(*earlier, on=day)
-    away = said(connection="tryton-sg", known=False)
-
-    risk = assess(GLOBEX, [*answers, away], [], RULES, today, before=before)
-
-    assert risk.status is FinancialStatus.UNKNOWN
-    assert LEVELS.index(risk.level) >= LEVELS.index(before.level)

@@ -47,18 +47,6 @@ class Portfolio:
         await NudgeTaker(self.tieline.client)(connection)
         await eventually(lambda: self._taken(inbox))
 
-    async def late(self, deal: str, *, days: int) -> str:
-        """Let a deal's invoice have been due so many days ago, and billing say so; its id."""
-        billing = self.tieline.billing
-        (invoice,) = [
-            one
-            for one in billing.account.invoices.held()
-            if one["parent"]["subscription_details"]["metadata"].get("tieline_opportunity") == deal
-        ]
-        billing.happen(invoice["id"], "overdue", days=days)
-        await self.hear("billing", Kind.INVOICE, invoice["id"])
-        return str(invoice["id"])
-
     async def _taken(self, inbox: Inbox) -> bool:
         return (await inbox.backlog()).pending == 0
 

@@ -1,75 +1,175 @@
-"""Late invoices are a risk that people see, until it is over."""
+"""Late invoices are a risk that people see, until it is over; in both ownership presets."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
-import pytest
-from temporalio.testing import WorkflowEnvironment
-
-from canonical.facts import Kind
-from tests.stories.portfolio import Portfolio
-from tests.world import world
-from tieline.rehearsal.credentials import Credentials
-
-
-@pytest.fixture
-async def portfolio(
-    tmp_path: Path, clocks: WorkflowEnvironment, credentials: Credentials
-) -> AsyncIterator[Portfolio]:
-    """A world whose days pass when the story says so."""
-    with clocks.with_time_skipping_disabled():
-        async with world(tmp_path, clocks.client, credentials) as built:
-            yield Portfolio(built, clocks)
+from tests.stories.invoices import (
+    Invoices,
+    calls_about_payment,
+    company,
+    flag,
+    is_untouched,
+    level,
+    seen,
+    won,
+)
+from tests.world import eventually
 
 
-async def test_overdue_escalated_paid(portfolio: Portfolio) -> None:
+async def test_overdue_escalated_paid(invoices: Invoices) -> None:
     """One invoice, from its first late day to its payment."""
-    tieline = portfolio.tieline
-    deal = tieline.deal("Globex")
-    await tieline.fulfilled(deal)
-    account = tieline.account("Globex")
-    invoice = await portfolio.late(deal, days=2)
+    # Given Globex, whose invoice has been due for two days
+    portfolio = invoices.portfolio
+    deal = await won(portfolio)
+    invoice = await invoices.late(deal, days=2)
 
-    # Two days late is within the grace: somebody watches, and nobody is told
-    process = portfolio.risk(account)
+    # That is within the grace: somebody watches, and nobody is told
+    process = portfolio.risk(portfolio.tieline.account("Globex"))
     await portfolio.standing(process, "none")
     assert "Risk_Level__gc" not in company(portfolio)
 
-    # Then the days pass
-    for days, level in ((4, "watch"), (10, "high"), (30, "critical")):
+    # Then the days pass, and the CSM is called once
+    for days, stage in ((4, "watch"), (10, "high"), (30, "critical")):
         await portfolio.pass_days(days, process)
-        assert await portfolio.standing(process, level)
-        assert company(portfolio)["Risk_Level__gc"] == level
-        assert organization(portfolio)["payment_risk"] == f"payment_risk_{level}"
-        assert len(calls_about_payment(portfolio, closed=False)) == 1
+        await seen(portfolio, stage)
+        assert await portfolio.stage(process) == stage
+        assert len(calls_about_payment(portfolio)) == 1
+    assert company(portfolio)["Overdue_Amount__gc"] == "12,000.00 USD"
+    assert company(portfolio)["Renewal_Priority__gc"] == "urgent"
 
     # And when Globex pays, nothing of it is left but a closed call
-    tieline.billing.happen(invoice, "pay")
-    await portfolio.hear("billing", Kind.INVOICE, invoice)
+    await invoices.pay(invoice)
     ended = await process.result()
     assert (ended.stage, ended.worst) == ("completed", "critical")
-    assert company(portfolio)["Risk_Level__gc"] is None
-    assert organization(portfolio)["payment_risk"] is None
+    assert (level(portfolio), flag(portfolio)) == ("", "")
+    assert company(portfolio)["Overdue_Amount__gc"] is None
     assert len(calls_about_payment(portfolio, closed=True)) == 1
-    assert calls_about_payment(portfolio, closed=False) == []
+    assert calls_about_payment(portfolio) == []
 
 
-def company(portfolio: Portfolio, name: str = "Globex") -> dict[str, Any]:
-    """An account as customer success shows it."""
-    companies = portfolio.tieline.success.state()["Company"].values()
-    return next(one for one in companies if one["Name"] == name)
+async def test_paid_within_the_grace(invoices: Invoices) -> None:
+    """A few days late is no risk: nobody ever hears of it."""
+    portfolio = invoices.portfolio
+    deal = await won(portfolio)
+    invoice = await invoices.late(deal, days=2)
+    process = portfolio.risk(portfolio.tieline.account("Globex"))
+    await portfolio.standing(process, "none")
+
+    await portfolio.pass_days(2, process)
+    await invoices.pay(invoice)
+
+    assert (await process.result()).worst == "none"
+    assert is_untouched(portfolio)
 
 
-def organization(portfolio: Portfolio, name: str = "Globex") -> dict[str, Any]:
-    """An account's own fields as support shows them."""
-    organizations = portfolio.tieline.support.state()["organizations"]
-    fields: dict[str, Any] = next(one for one in organizations if one["name"] == name)
-    return fields["organization_fields"]  # type: ignore[no-any-return]
+async def test_net_45_has_ten_days_of_grace(invoices: Invoices) -> None:
+    """Terms decide: on the seventh day nobody is told yet, on the eleventh they are."""
+    portfolio = invoices.portfolio
+    deal = await won(portfolio)
+    await invoices.late(deal, days=7, net=45)
+    process = portfolio.risk(portfolio.tieline.account("Globex"))
+    await portfolio.standing(process, "none")
+    assert is_untouched(portfolio)
+
+    await portfolio.pass_days(4, process)
+
+    await seen(portfolio, "watch")
 
 
-def calls_about_payment(portfolio: Portfolio, *, closed: bool) -> list[dict[str, Any]]:
-    """The CSM's calls about late payments."""
-    calls = portfolio.tieline.success.state()["call_to_action"].values()
-    late = [one for one in calls if one["Name"].startswith("Late payments")]
-    return [one for one in late if one["IsClosed"] is closed]
+async def test_a_payment_between_the_overdue_event_and_its_handling(invoices: Invoices) -> None:
+    """It was overdue, and is not any more when somebody looks: no trace in customer success."""
+    # Given an overdue invoice that its process cannot look at yet
+    portfolio = invoices.portfolio
+    deal = await won(portfolio)
+    silence = invoices.fall_silent()
+    invoice = await invoices.late(deal, days=20)
+    process = portfolio.risk(portfolio.tieline.account("Globex"))
+    await eventually(lambda: silence.hits)
+
+    # When Globex pays before it can
+    await invoices.pay(invoice, tell=False)
+    invoices.system.faults.clear()
+    await portfolio.clocks.fast_forward(process, timedelta(minutes=5))
+
+    # Then there was nothing to tell
+    assert (await process.result()).worst == "none"
+    assert await portfolio.told("invoice.overdue")
+    assert is_untouched(portfolio)
+
+
+async def test_disputed_and_resolved(invoices: Invoices) -> None:
+    """A dispute is watched and calls nobody; whoever is late again afterwards is called again."""
+    # Given Globex, which has paid a part of a late invoice
+    portfolio = invoices.portfolio
+    deal = await won(portfolio)
+    invoice = await invoices.late(deal, days=20)
+    await invoices.pay(invoice, "2000.00")
+    await seen(portfolio, "high")
+    (first,) = await eventually(lambda: calls_about_payment(portfolio))
+
+    # When it disputes the invoice
+    await invoices.dispute(invoice)
+    await seen(portfolio, "watch")
+    await eventually(lambda: not calls_about_payment(portfolio))
+    assert "disputed" in company(portfolio)["Risk_Reasons__gc"]
+    assert company(portfolio)["Overdue_Amount__gc"] is None
+
+    # And gives in, but does not pay
+    await invoices.dispute(invoice, settled=True)
+    await seen(portfolio, "high")
+    (second,) = await eventually(lambda: calls_about_payment(portfolio))
+    assert second["Gsid"] != first["Gsid"]
+
+    # Until it does
+    await invoices.pay(invoice)
+    ended = await portfolio.risk(portfolio.tieline.account("Globex")).result()
+    assert (ended.stage, level(portfolio), flag(portfolio)) == ("completed", "", "")
+    assert len(calls_about_payment(portfolio, closed=True)) == 2
+
+
+async def test_a_payment_that_is_taken_back_is_a_risk_by_itself(invoices: Invoices) -> None:
+    """Nothing was ever late: a chargeback alone begins the process."""
+    portfolio = invoices.portfolio
+    deal = await won(portfolio)
+    invoice = await invoices.late(deal, days=-10, net=30)
+    await invoices.pay(invoice)
+    assert is_untouched(portfolio)
+
+    await invoices.dispute(invoice)
+    await seen(portfolio, "watch")
+    assert calls_about_payment(portfolio) == []
+    await invoices.dispute(invoice, settled=True)
+
+    ended = await portfolio.risk(portfolio.tieline.account("Globex")).result()
+    assert (ended.worst, level(portfolio), flag(portfolio)) == ("watch", "", "")
+
+
+async def test_partially_paid(invoices: Invoices) -> None:
+    """What is left counts, until it is no more than a bank charge."""
+    portfolio = invoices.portfolio
+    deal = await won(portfolio)
+    invoice = await invoices.late(deal, days=20)
+    await seen(portfolio, "high")
+
+    await invoices.pay(invoice, "5000.00")
+    await eventually(lambda: company(portfolio)["Overdue_Amount__gc"] == "7,000.00 USD")
+    assert (level(portfolio), len(calls_about_payment(portfolio))) == ("high", 1)
+
+    await invoices.pay(invoice, "6997.00")
+    assert (await portfolio.risk(portfolio.tieline.account("Globex")).result()).worst == "high"
+    assert (level(portfolio), flag(portfolio)) == ("", "")
+
+
+async def test_credited(invoices: Invoices) -> None:
+    """A credit memo takes from what is late; in full, it ends it like a payment."""
+    portfolio = invoices.portfolio
+    deal = await won(portfolio)
+    invoice = await invoices.late(deal, days=20)
+    await seen(portfolio, "high")
+
+    await invoices.credit(invoice, "4000.00")
+    await eventually(lambda: company(portfolio)["Overdue_Amount__gc"] == "8,000.00 USD")
+
+    await invoices.credit(invoice, "8000.00")
+    assert (await portfolio.risk(portfolio.tieline.account("Globex")).result()).worst == "high"
+    assert (level(portfolio), flag(portfolio)) == ("", "")
+    assert await portfolio.told("payment.received") == []

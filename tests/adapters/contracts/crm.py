@@ -35,6 +35,10 @@ class CrmPortContract(PortContract):
         """Supply: an account below another one (none: at the top); return its id."""
         raise NotImplementedError
 
+    def merge(self, simulator: Any, survivor: str, merged: str) -> None:
+        """Supply: an account is merged into another."""
+        raise NotImplementedError
+
     def renewal(self, simulator: Any, account: str, closes_on: date, **given: Any) -> str:
         """Supply: a deal of type renewal over 1,100.00 USD, open unless `stage` is `won` or `lost`.
 
@@ -271,6 +275,21 @@ class CrmPortContract(PortContract):
         assert {account.id for account in family.accounts} == {
             holding, initech, europe, asia, france,
         }  # fmt: skip
+
+    async def test_an_account_that_was_merged_names_the_one_that_survives(
+        self, port: CrmPort, simulator: Any
+    ) -> None:
+        """Also where that one was merged in turn; who is below it went along."""
+        globex, initech = self.account(simulator, "Globex"), self.account(simulator, "Initech")
+        hooli = self.account(simulator, "Hooli")
+        below = self.account(simulator, "Globex GmbH", globex)
+        self.merge(simulator, initech, globex)
+        self.merge(simulator, hooli, initech)
+
+        family = await port.family(globex)
+
+        assert (family.merged_into, family.parent_id, family.accounts) == (hooli, hooli, [])
+        assert (await port.family(hooli)).subsidiaries == [below]
 
     async def test_an_account_alone_is_its_own_family(self, port: CrmPort, simulator: Any) -> None:
         """With nobody above or below."""

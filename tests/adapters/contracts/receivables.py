@@ -186,6 +186,23 @@ class ReceivablesContract(ABC):
         assert [one.id for one in recent] == [owed, young]
         assert [one.id for one in everything] == [paid, owed, young]
 
+    async def test_an_older_payment_is_told_while_it_is_disputed(
+        self, port: Any, simulator: Any
+    ) -> None:
+        """The bank asks for it back months later: it is at stake like an open invoice."""
+        taken_back = await self.issue(port, simulator, posted=-150, due=-120)
+        calm = await self.issue(port, simulator, posted=-140, due=-110)
+        for one in (taken_back, calm):
+            self.pay(simulator, one)
+        self.dispute(simulator, taken_back)
+        during = await self.owed(port, days(0))
+        self.dispute(simulator, taken_back, settled=True)
+
+        assert [(one.id, one.status, one.disputed) for one in during] == [
+            (taken_back, InvoiceStatus.PAID, True)
+        ]
+        assert await self.owed(port, days(0)) == []
+
     async def test_a_contract_that_is_not_there_is_not_found(self, port: Any) -> None:
         """It was never ours, or it is gone."""
         with pytest.raises(NotFound):
