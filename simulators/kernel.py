@@ -5,6 +5,7 @@ import dataclasses
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from email.utils import formatdate
 from typing import Any
 
 import orjson
@@ -55,6 +56,10 @@ class Simulator(ABC):
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """Everything held, as JSON-ready data, for tests and for a look from outside."""
+
+    def now(self) -> float:
+        """The vendor's clock: real time, unless it was moved."""
+        return time.time()
 
     def token_expired(self) -> Response:
         """The vendor's answer to an expired access token."""
@@ -141,6 +146,11 @@ class FaultGate:
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
+                # A clock that was moved ahead dates the answers too; one that was set back only
+                # makes records that are older.
+                at = max(time.time(), simulator.now())
+                dated = (b"date", formatdate(at, usegmt=True).encode())
+                message = {**message, "headers": [*message.get("headers", ()), dated]}
             await send(message)
 
         await asyncio.sleep(

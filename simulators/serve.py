@@ -37,7 +37,7 @@ async def serving(
             urls[name] = f"{scheme}://127.0.0.1:{bound.getsockname()[1]}"
             config = uvicorn.Config(
                 simulator.app(), log_level="critical", access_log=False, lifespan="off",
-                timeout_graceful_shutdown=1, **tls,
+                date_header=False, timeout_graceful_shutdown=1, **tls,
             )  # fmt: skip
             server = uvicorn.Server(config)
             # The process that serves owns the signals; a simulator in it must not take them over.

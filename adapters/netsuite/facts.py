@@ -17,13 +17,15 @@ from canonical.ids import digest
 from canonical.money import Money
 
 # Source and subsidiary of a transaction stand on its main line. External ids count as ours only on
-# records that carry our key.
+# records that carry our key. Whether a due date has passed, the account's own day says, as in the
+# feed of what falls overdue: whoever is told of an invoice then finds it so.
 HEAD = """
 SELECT t.id AS id, t.type AS type, t.tranid AS number, t.status AS status,
        t.externalid AS externalid, t.custbody_tieline_key AS ours,
        TO_CHAR(SYS_EXTRACT_UTC(t.lastmodifieddate), '{stamp}') AS changed,
        TO_CHAR(SYS_EXTRACT_UTC(t.createddate), '{stamp}') AS created,
        TO_CHAR(t.trandate, 'YYYY-MM-DD') AS dated, TO_CHAR(t.duedate, 'YYYY-MM-DD') AS due,
+       CASE WHEN t.duedate < TRUNC(SYSDATE) THEN 'T' ELSE 'F' END AS pastdue,
        t.foreigntotal AS total, t.foreignamountunpaid AS unpaid, cu.symbol AS currency,
        c.externalid AS account, c.custentity_tieline_key AS accountours,
        o.id AS orderid, o.externalid AS ordered, o.custbody_tieline_key AS orderours,
@@ -125,6 +127,7 @@ def invoice_facts(
             posted_at=None if letter in UNPOSTED else moment(header["created"]),
             paid_at=moment(last) if last else None,
             disputed=header.get("disputed", "F") not in UNDISPUTED,
+            past_due=header.get("pastdue") == "T",
         )
     except (KeyError, ValueError, InvalidOperation) as error:
         raise unreadable("invoice", header, error) from None

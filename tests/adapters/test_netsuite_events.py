@@ -147,7 +147,9 @@ class TestNetSuiteEvents(NetSuiteContract):
         assert (now.paid, now.remaining) == (usd("5000.10"), usd("7000.00"))
         assert now.version >= told[0].version
         happened = occurrences("main", before, now, date(2026, 3, 31))
-        assert [type(o.data).__name__ for o in happened] == ["InvoicePosted", "PaymentReceived"]
+        assert [type(o.data).__name__ for o in happened] == [
+            "InvoicePosted", "InvoiceOverdue", "PaymentReceived",
+        ]  # fmt: skip
 
     async def test_a_credit_settles_an_invoice_without_a_payment(
         self, events: EventsPort, simulator: NetSuiteSimulator
@@ -422,11 +424,13 @@ class TestOverdueInvoices(NetSuiteContract):
         after = await events.read(event)
 
         when_due = date.fromisoformat(days(-3))
-        earlier = occurrences("main", None, before, when_due)
+        young = before.model_copy(update={"past_due": False})
+        earlier = occurrences("main", None, young, when_due)
         first = occurrences("main", before, before, when_due + timedelta(days=1))
         second = occurrences("main", before, after, when_due + timedelta(days=2))
 
         assert before.version == event.version
+        assert (before.past_due, after.past_due) == (True, True)
         assert [type(one.data) for one in earlier] == [InvoicePosted]
         told = [o.once for o in first + second if isinstance(o.data, InvoiceOverdue)]
         assert told == [days(-3), days(-3)]
@@ -474,7 +478,40 @@ class TestOverdueInvoices(NetSuiteContract):
 
         assert early == []
         assert [event.subject for event in late] == [invoice]
-        assert datetime.now(UTC) - read_up_to < timedelta(minutes=1)
+        accounts_own = datetime.fromtimestamp(simulator.now(), UTC)
+        assert abs(accounts_own - read_up_to) < timedelta(minutes=1)
+
+    async def test_what_the_account_calls_overdue_is_told_whatever_our_own_clock_says(
+        self, events: EventsPort, simulator: NetSuiteSimulator
+    ) -> None:
+        """Due in ten days by ours; by the account's, two days ago."""
+        invoice = owed(simulator, due=10)
+        _, cursor, _ = await self.told(events, self.beginning(events))
+        simulator.advance(12 * 86_400)
+        (event,), _, _ = await self.told(events, cursor)
+
+        read = await events.read(event)
+
+        assert read.id == invoice
+        told = [type(one.data) for one in occurrences("main", None, read, date.today())]
+        assert told == [InvoicePosted, InvoiceOverdue]
+
+    @pytest.mark.parametrize(("due", "past"), [(-2, True), (2, False)])
+    async def test_whether_an_invoice_is_past_due_is_the_accounts_own_word(
+        self, events: EventsPort, simulator: NetSuiteSimulator, due: int, past: bool
+    ) -> None:
+        """By the date of its server, which is that of Pacific time."""
+        invoice = owed(simulator, due=due)
+        hint = InboundEvent(
+            source="main", event_id="1", type="record.changed", kind=Kind.INVOICE,
+            subject=invoice, environment=Environment.TEST, body=b"{}",
+            received_at=datetime.now(UTC),
+        )  # fmt: skip
+
+        read = await events.read(hint)
+
+        assert isinstance(read, InvoiceFacts)
+        assert read.past_due is past
 
     async def test_a_change_after_the_window_leaves_a_count_complete(
         self, events: EventsPort, simulator: NetSuiteSimulator
@@ -560,6 +597,14 @@ def test_the_letters_of_an_invoice_have_a_meaning(
 
     assert found.status is means
     assert (found.posted_at is not None) is posted
+
+
+@pytest.mark.parametrize(("said", "past"), [("T", True), ("F", False), (None, False)])
+def test_what_is_not_called_past_due_is_not(said: str | None, past: bool) -> None:
+    """The due date is told besides, so that a column that is gone makes nobody late."""
+    header = HEADER | ({"pastdue": said} if said else {})
+
+    assert facts.invoice_facts(header, [], SETTINGS).past_due is past
 
 
 def test_a_write_off_and_a_mirrored_link_are_no_payments() -> None:
