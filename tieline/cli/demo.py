@@ -4,22 +4,26 @@ import asyncio
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from canonical.connections import Role
+from canonical.errors import Misconfigured
 from canonical.money import Money
 from canonical.ports import RecordSummary
 from governance.catalogue import load_catalogue
 from tieline.cli.bar import progress_bar
+from tieline.cli.demo_receivables import live_through
 from tieline.cli.output import context_of, err, out, print_json, print_table
 from tieline.cli.signals import until_stopped
 from tieline.rehearsal.backlog import Outcome, play_export
 from tieline.rehearsal.chapters import play
 from tieline.rehearsal.corrections import draft_products
 from tieline.rehearsal.demo import SAMPLE, Stage, stage
+from tieline.rehearsal.portfolio_file import DAYS_DEFAULT, DAYS_MAX
 from tieline.rehearsal.survey import Survey
 
 ID_SHOWN = 10
@@ -27,9 +31,10 @@ ID_SHOWN = 10
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Examples:\n\ntieline demo\n\ntieline demo --crm-export ./export --keep")(
-        demo
-    )
+    app.command(
+        epilog="Examples:\n\ntieline demo\n\ntieline demo --crm-export ./export --keep\n\n"
+        "tieline demo --receivables ar.csv"
+    )(demo)
 
 
 def demo(
@@ -42,6 +47,30 @@ def demo(
             file_okay=False,
         ),
     ] = None,
+    receivables: Annotated[
+        Path | None,
+        typer.Option(
+            help="Live through accounts receivable (a CSV file) in skipped time.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    receivables_as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            help="The file's day to begin with (default: so many days before its last).",
+            formats=["%Y-%m-%d"],
+        ),
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            help=f"How many days are lived through (default: to the file's last, {DAYS_DEFAULT} "
+            "at most).",
+            min=1,
+            max=DAYS_MAX,
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything up until Ctrl-C, to look around.")
     ] = False,
@@ -50,10 +79,19 @@ def demo(
 
     Without --crm-export seven deals are closed: billing refuses one, one is cancelled in flight,
     customer success is down for one, one is paid late, and one is near its renewal. Exits 0 when
-    all five systems agree at the end.
+    all five systems agree at the end. With --receivables nothing is closed: a file's invoices fall
+    overdue and are paid day by day, and each day has to end as the definitions say.
     """
     shared = context_of(context)
-    report = asyncio.run(_demo(crm_export, keep, quiet=shared.as_json))
+    if receivables is not None:
+        if crm_export is not None or keep:
+            raise Misconfigured("--receivables goes with neither --crm-export nor --keep")
+        as_of = receivables_as_of.date() if receivables_as_of else None
+        report = asyncio.run(live_through(receivables, as_of, days, quiet=shared.as_json))
+    elif receivables_as_of is not None or days is not None:
+        raise Misconfigured("--receivables-as-of and --days go with --receivables")
+    else:
+        report = asyncio.run(_demo(crm_export, keep, quiet=shared.as_json))
     if shared.as_json:
         print_json(report)
 

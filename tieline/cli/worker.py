@@ -28,6 +28,9 @@ def worker(
         typer.Option(help="Serve only connections of this role; repeat for several."),
     ] = None,
     workflows: Annotated[bool, typer.Option(help="Also run the processes' workflow tasks.")] = True,
+    schedules: Annotated[
+        bool, typer.Option(help="Also keep the schedules of polls and of the watch over them.")
+    ] = True,
 ) -> None:
     """Run workflows and the activities of the configured connections until Ctrl-C."""
     shared = context_of(context)
@@ -35,13 +38,13 @@ def worker(
     chosen = {"roles": role or settings.worker.roles, "workflows": workflows}
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update=chosen)})
     served_connections(settings)
-    asyncio.run(_worker(shared, settings))
+    asyncio.run(_worker(shared, settings, schedules))
 
 
-async def _worker(shared: Context, settings: Settings) -> None:
+async def _worker(shared: Context, settings: Settings, schedules: bool) -> None:
     set_up_logging(settings.log, [RedactingFilter()])
     client = await connect(settings, interceptors=set_up_tracing("tieline-worker"))
-    if settings.worker.workflows:
+    if settings.worker.workflows and schedules:
         removed = await keep_schedules(client, planned(settings.polling))
         show(shared, {"removed_schedules": removed}, lambda: _say(removed))
     await run_workers(client, settings, stop_event())

@@ -88,11 +88,13 @@ def rehearsal_toml(
     catalogue_folder: Path | None = None,
     requests_per_second: float = 1000.0,
     poll_seconds: int = 0,
+    lookback_seconds: int = 0,
+    relay_poll_seconds: float = 0.0,
     usage: Mapping[str, Any] | None = None,
 ) -> str:
     """The settings file of a rehearsal, as TOML text; one secret signs all webhooks.
 
-    `usage` is the table of its warehouse, if it has one.
+    `usage` is the table of its warehouse, if it has one. What is 0 is left to its default.
     """
     top: dict[str, Any] = {"ledger_url": ledger_url}
     if catalogue_folder is not None:
@@ -104,10 +106,17 @@ def rehearsal_toml(
     for name in CONNECTIONS:
         secrets = [f"file:{credentials.webhook_secret}"]
         tables[f"webhooks.sources.{name}"] = {"connection": name, "secrets": secrets}
+    if relay_poll_seconds:
+        tables["relay"] = {"poll_seconds": relay_poll_seconds}
+    asked = {"every_seconds": poll_seconds, "lookback_seconds": lookback_seconds}
+    poll = {name: seconds for name, seconds in asked.items() if seconds}
     limits = {"requests_per_second": requests_per_second, "concurrent_requests": 50}
     for name, table in rehearsal_tables(credentials, catalogue, urls).items():
-        polled = {"poll": {"every_seconds": poll_seconds}} if poll_seconds else {}
-        tables[f"connections.{name}"] = {**table, "limits": limits, **polled}
+        tables[f"connections.{name}"] = {
+            **table,
+            "limits": limits,
+            **({"poll": poll} if poll else {}),
+        }
     if usage is not None:
         tables[f"usage.{NAME}"] = usage
     sections = [_lines(top)]

@@ -104,7 +104,7 @@ async def house(
         for name, arguments in commands.items():
             command = tieline_command(config, *arguments)
             standing.children[name] = await spawn(command, standing.log(name))
-        await _listening(standing, [settings.webhooks.port])
+        await listening(standing, [settings.webhooks.port])
         yield standing
 
 
@@ -161,11 +161,11 @@ async def rehearsal_house(
         simulate.append(f"--catalogue={catalogue}")
     settings = load_settings(config)
     async with house(settings, config, folder, vendor_urls=urls, simulate=simulate) as standing:
-        await _listening(standing, list(ports.values()))
+        await listening(standing, list(ports.values()))
         yield standing
 
 
-async def _listening(standing: House, ports: list[int]) -> None:
+async def listening(standing: House, ports: list[int]) -> None:
     """Wait until every port accepts, or a part has ended."""
     waiting = list(ports)
     try:
