@@ -49,11 +49,7 @@ def demo(
     ] = None,
     receivables: Annotated[
         Path | None,
-        typer.Option(
-            help="Live through accounts receivable (a CSV file) in skipped time.",
-            exists=True,
-            dir_okay=False,
-        ),
+        typer.Option(help="Live through accounts receivable (a CSV file) in skipped time."),
     ] = None,
     receivables_as_of: Annotated[
         datetime | None,
