@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+from temporalio.service import RPCError
+
 from tests.stories.invoices import (
     Invoices,
     calls_about_payment,
@@ -124,6 +127,11 @@ async def test_disputed_and_resolved(invoices: Invoices) -> None:
     ended = await portfolio.risk(portfolio.tieline.account("Globex")).result()
     assert (ended.stage, level(portfolio), flag(portfolio)) == ("completed", "", "")
     assert len(calls_about_payment(portfolio, closed=True)) == 2
+
+    # And the invoice was never taken for a contract to renew
+    for connection in ("billing", "erp"):
+        with pytest.raises(RPCError, match="not found"):
+            await portfolio.stage(portfolio.renewal(invoice, connection))
 
 
 async def test_a_payment_that_is_taken_back_is_a_risk_by_itself(invoices: Invoices) -> None:

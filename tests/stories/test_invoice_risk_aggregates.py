@@ -1,5 +1,7 @@
 """Late invoices of several kinds, currencies and accounts are one risk, and one call."""
 
+from temporalio.worker import Replayer
+
 from canonical.facts import Kind
 from canonical.messages import Progress
 from tests.stories.invoices import (
@@ -15,6 +17,9 @@ from tests.stories.invoices import (
 )
 from tests.stories.portfolio import Portfolio
 from tests.world import eventually
+from tieline.settings import Settings
+from tieline.temporal import plugin
+from workers.registry import WORKFLOWS
 
 
 async def test_two_late_invoices_are_one_call_and_a_small_history(invoices: Invoices) -> None:
@@ -44,6 +49,7 @@ async def test_two_late_invoices_are_one_call_and_a_small_history(invoices: Invo
     history = await process.fetch_history()
     kilobytes = sum(event.ByteSize() for event in history.events) / 1024
     assert (len(history.events) < 140, kilobytes < 48) == (True, True)
+    await Replayer(workflows=WORKFLOWS, plugins=[plugin(Settings())]).replay_workflow(history)
 
 
 async def test_two_currencies_of_two_legal_entities(invoices: Invoices) -> None:
