@@ -9,7 +9,7 @@ import random
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -99,16 +99,18 @@ async def dev_server(
     port: int = 0,
     ui_port: int = 0,
     namespace: str = "default",
+    more: Sequence[str] = (),
 ) -> AsyncIterator[DevServer]:
     """Run a server on this database file until the block ends; a port of 0 takes a free one.
 
-    Its output goes to a `.log` file beside. Stops exactly the process it started. Raises
-    Misconfigured without the binary, Unavailable when the server ends or does not answer in time.
+    `more` are further arguments of `temporal server start-dev`. Its output goes to a `.log` file
+    beside. Stops exactly the process it started. Raises Misconfigured without the binary,
+    Unavailable when the server ends or does not answer in time.
     """
     port, ui_port = port or free_port(), ui_port or free_port()
     address, ui_url = f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{ui_port}"
     database.parent.mkdir(parents=True, exist_ok=True)
-    command = [str(binary()), *_start_arguments(database, port, ui_port, namespace)]
+    command = [str(binary()), *_start_arguments(database, port, ui_port, namespace), *more]
     log = database.with_suffix(".log")
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
