@@ -100,10 +100,10 @@ class Life:
         year.wall_seconds = time.perf_counter() - began
         year.cpu_seconds = cpu_seconds(self.stand.worker) - cpu
         year.peak_mb = peak_mb(self.stand.worker)
-        async with httpx.AsyncClient(trust_env=False) as http:
-            year.actions_told = await actions_told(http, leaving_out=MOVING)
         await self._check_ended()
         await self._count()
+        async with httpx.AsyncClient(trust_env=False) as http:
+            year.actions_told = await actions_told(http, leaving_out=MOVING)
         return year
 
     def _calendar(self) -> dict[int, list["_Happening"]]:
