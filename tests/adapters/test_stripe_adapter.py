@@ -137,15 +137,17 @@ class TestStripeBilling(BillingPortContract):
     async def test_without_a_dispute_no_payment_is_read(
         self, port: StripeBilling, simulator: StripeSimulator
     ) -> None:
-        """Customers, invoices and disputes: three requests, however many invoices are paid."""
+        """Customer, invoices and disputes: three requests, however many invoices are paid and
+        however many customers there are, once search knows the customer."""
         for posted in (-90, -60, -30):
             self.pay(simulator, await self.issue(port, simulator, posted=posted))
+        simulator.advance(61)
         simulator.log.clear()
 
         await self.owed(port)
 
         assert [call["path"] for call in simulator.log] == [
-            "/v1/customers", "/v1/invoices", "/v1/disputes",
+            "/v1/customers/search", "/v1/invoices", "/v1/disputes",
         ]  # fmt: skip
 
     @pytest.mark.parametrize(
