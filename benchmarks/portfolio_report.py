@@ -82,7 +82,11 @@ def show(years: Sequence[Year], title: str, *, as_json: bool) -> None:
         growth = "" if row.growth is None else f"{row.growth:.2f}"
         cells = [number(value) for value in row.at]
         table.add_row(row.figure, *cells, growth, row.goal, VERDICTS[row.met])
-    Console(width=118).print(table)
+    console = Console(width=118)
+    console.print(table)
+    for year in years:
+        ended = ", ".join(f"{count:,} {how}" for how, count in year.outcomes.items())
+        console.print(f"{year.subscriptions:,}: {ended}")
 
 
 def _kinds(years: Sequence[Year]) -> list[Row]:

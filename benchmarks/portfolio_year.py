@@ -30,6 +30,7 @@ from canonical.events import (
     PaymentReceived,
 )
 from canonical.money import Money
+from canonical.renewal import RenewalOutcome
 from canonical.renewal_messages import RenewalEnded, renewal_id
 from canonical.risk_messages import RiskEnded, invoice_risk_id
 
@@ -180,7 +181,7 @@ class Life:
         self.year.events += len(events)
 
     async def _check_ended(self) -> None:
-        """Every renewal has its outcome, and no risk is left."""
+        """Every renewal is won, and no risk is left; or the year was another than is told."""
         client = self.stand.client
 
         async def outcome(workflow_id: str) -> str:
@@ -193,6 +194,8 @@ class Life:
             return f"risk {ended.stage}, at worst {ended.worst}"
 
         found = await side_by_side(outcome, self._renewals)
+        if set(found) != {RenewalOutcome.WON}:
+            raise RuntimeError(f"renewals ended as {sorted(set(found))}")
         found += await side_by_side(worst, self._risks)
         self.year.outcomes = {one: found.count(one) for one in sorted(set(found))}
 
