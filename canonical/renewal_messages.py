@@ -35,11 +35,12 @@ class RenewalMemory(Fact):
     """What a run of the process leaves to the next one.
 
     `newest` is the snapshot of the account's renewal that others should see, `shown` the one that
-    each of them has; `renewed_on` is the day of the last renewal that was decided, and `outcome`
-    is how.
+    each of them has; `terms` are those that were read last, unless they are to be read anew;
+    `renewed_on` is the day of the last renewal that was decided, and `outcome` is how.
     """
 
     account_id: str = ""
+    terms: ContractTerms | None = None
     window: OpenWindow | None = None
     newest: str = ""
     shown: dict[str, str] = {}
@@ -108,9 +109,10 @@ class RenewalPlan(Fact):
 class TakeSnapshot(Fact):
     """What the five sources said of a renewal; None where one did not answer.
 
-    `sources_away` are the owners of invoices that did not. `today` is the process's day, that of
-    `at` unless it is named. Without a `window` none is told to be open. Nothing is decided on
-    `terms` that are not `terms_known` any more, because their owner is away.
+    `sources_away` are the owners of invoices that did not. Usage that was not asked for now was
+    known on the day `adoption_asked_on`, and is as stale as it was then. `today` is the process's
+    day, that of `at` unless it is named. Without a `window` none is told to be open. Nothing is
+    decided on `terms` that are not `terms_known` any more, because their owner is away.
     """
 
     start: RenewalStart
@@ -118,6 +120,7 @@ class TakeSnapshot(Fact):
     dates: RenewalDates
     at: datetime
     today: date | None = None
+    adoption_asked_on: date | None = None
     window: OpenWindow | None = None
     terms_known: bool = True
     invoices: list[AccountInvoices] = []
@@ -129,13 +132,15 @@ class TakeSnapshot(Fact):
 
 
 class TakenSnapshot(Fact):
-    """What a snapshot found, slim: the whole of it is in the ledger."""
+    """What a snapshot found, slim: the whole of it is in the ledger. `troubled` names the signals
+    that are not green."""
 
     snapshot_id: str
     state: ReadinessState
     forecast: ForecastCategory
     blocking: list[str] = []
     unknown: list[str] = []
+    troubled: list[str] = []
     outcome: RenewalOutcome | None = None
     next_look: date | None = None
     new: bool = False

@@ -111,7 +111,7 @@ class CatalogueJudge:
             readiness.support_signal(support, start.support, rules)
             if support
             else self._silent(readiness.SUPPORT, start.support),
-            readiness.usage_signal(usage, start.usage, rules, today)
+            readiness.usage_signal(usage, start.usage, rules, request.adoption_asked_on or today)
             if usage
             else self._silent(readiness.USAGE, start.usage),
             readiness.implementation_signal(tasks, start.success, rules)

@@ -78,7 +78,8 @@ def keep_plan(
 ) -> None:
     """Put a plan on record as the contract's clock; other dates begin a renewal of their own.
 
-    A contract that has nothing more to renew keeps the outcome that it had.
+    A contract that has nothing more to renew keeps the outcome that it had; any other keeps the
+    view that was seen last until there is a newer one, since others may still have to be shown it.
     """
     terms = request.terms
     wanted = select(renewals).where(
@@ -112,6 +113,8 @@ def keep_plan(
         row |= dated | _UNSEEN | {"state": WAITING}
     else:
         row = dict(known) | row | dated
+    if known is not None:
+        row["snapshot_id"] = known["snapshot_id"]
     _PUT_PLAN.run(session, row)
     said = {name: row[name] for name in ("state", "renews_on", "decided_by", "notice_on")}
     if known is None or any(known[name] != value for name, value in said.items()):

@@ -98,6 +98,7 @@ class SqlPortfolio:
             forecast=judged.forecast,
             blocking=judged.blocking,
             unknown=[signal.name for signal in judged.signals if signal.state == "unknown"],
+            troubled=[signal.name for signal in judged.signals if signal.state != "green"],
             outcome=judged.outcome,
             next_look=next_look,
             new=new,

@@ -60,7 +60,7 @@ class RenewalReadiness(Showing):
         self.renewed_on, self.account_id = memory.renewed_on, memory.account_id
         self.snapshot_id, self.shown = memory.newest, dict(memory.shown)
         self.sources = RenewalSources(start, self.answer)
-        self.terms: ContractTerms | None = None
+        self.terms: ContractTerms | None = memory.terms
         self.plan = RenewalPlan()
         self._alarm = Alarm()
         self._news: set[Source] = set()
@@ -68,6 +68,7 @@ class RenewalReadiness(Showing):
         self._again: frozenset[Source] = frozenset()
         self._again_at: datetime | None = None
         self._asked_again = 0
+        self._paid_as_agreed = False
 
     @workflow.run
     async def run(self, start: RenewalStart) -> RenewalEnded:
@@ -94,13 +95,14 @@ class RenewalReadiness(Showing):
 
     async def begin(self) -> None:
         """Without the contract's terms there is no clock: whoever owns them is waited for."""
-        self.terms = await self.gate(
-            "read_terms",
-            FinanceActivities.contract,
-            lambda: ContractQuestion(contract_id=self.start.contract_id),
-            connection=lambda: self.start.connection,
-            reference=lambda terms: f"until {terms.ends_on}",
-        )
+        if self.terms is None:
+            self.terms = await self.gate(
+                "read_terms",
+                FinanceActivities.contract,
+                lambda: ContractQuestion(contract_id=self.start.contract_id),
+                connection=lambda: self.start.connection,
+                reference=lambda terms: f"until {terms.ends_on}",
+            )
         self.account_id, self.legal_entity = self.terms.account_id, self.terms.legal_entity
         self.value = self.terms.value
         await self.decide_dates()
@@ -130,15 +132,15 @@ class RenewalReadiness(Showing):
 
     async def look(self, window: OpenWindow, reasons: Iterable[Source]) -> None:
         """Ask whom there is reason to ask, and take one snapshot of what everybody says."""
-        await self.inquire({*reasons, *self.sources.outdated})
-        if Source.TERMS in reasons:
-            await self.decide_dates()
+        self._paid_as_agreed = False
+        await self.inquire(reasons)
+        await self.decide_dates()
         dates = self._about(window)
         self.window = window.model_copy(update={"dates": dates})
         if dates.renews_on != window.dates.renews_on:
             await self.inquire({Source.DEAL})  # another date may be another deal's
         seen = await self.take_snapshot(dates, self.window)
-        self._looked_at = workflow.now()
+        self._looked_at, self._paid_as_agreed = workflow.now(), "billing" not in seen.troubled
         if seen.outcome is not None:
             await self.close_window(seen.outcome, dates)
         elif not self.plan.window_open:
@@ -199,8 +201,14 @@ class RenewalReadiness(Showing):
         if self._again_at is not None and self._again_at <= now:
             reasons |= self._again
         if morning is not None and morning <= now:
-            reasons |= EVERYTHING
+            reasons |= self._due_this_morning()
         return frozenset(reasons)
+
+    def _due_this_morning(self) -> frozenset[Source]:
+        """Amendments are told, and found by the daily reconcile; but whether a contract goes on
+        past its renewal, only its terms say."""
+        decided = self.window is not None and self.today > self.window.dates.renews_on
+        return EVERYTHING if decided else SIGNALS
 
     async def settle(self) -> None:
         """Let what comes at once be seen at once: the first of a burst, and then the rest of it."""
@@ -240,7 +248,10 @@ class RenewalReadiness(Showing):
         return (workflow.now() - begins).date()
 
     def heard(self, event: BusinessEvent) -> None:
-        """An amendment moves the clock; anything else is a reason to look only in the window."""
+        """An amendment moves the clock; anything else is a reason to look only in the window, and
+        a payment only where one was missed."""
+        if event.type == "payment.received" and self._paid_as_agreed:
+            return
         asked = ABOUT.get(event.type.partition(".")[0], EVERYTHING)
         self._news |= asked if self.window else asked & {Source.TERMS}
 
@@ -250,8 +261,11 @@ class RenewalReadiness(Showing):
 
     def start_anew(self) -> Any:
         """The next run knows what is decided, open and shown; what is not shown yet, it shows."""
+        # What was heard and not yet asked about is not carried: the terms are then read anew.
+        fresh = Source.TERMS not in self._news | self.sources.silent
         memory = RenewalMemory(
             account_id=self.account_id,
+            terms=self.terms if fresh else None,
             window=self.window,
             newest=self.newest,
             shown=self.shown,

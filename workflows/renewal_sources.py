@@ -24,8 +24,6 @@ from canonical.renewal_messages import (
 from canonical.risk_messages import AccountQuestion
 
 HISTORY = timedelta(days=365)
-# Usage that was told longer ago would be taken for stale, which its warehouse is not.
-USAGE_KEPT = timedelta(days=10)
 
 Answer = Callable[..., Awaitable[Any]]
 
@@ -68,7 +66,7 @@ class RenewalSources:
         self._start = start
         self._answer = answer
         self._said: dict[Source, Any] = {}
-        self._usage_asked_at = workflow.now()
+        self._usage_asked_on: date | None = None
 
     async def ask(
         self,
@@ -80,18 +78,12 @@ class RenewalSources:
         """Ask some of them about an account and the renewal on a date."""
         asked = [source for source in Source if source in set(wanted)]
         if Source.ADOPTION in asked:
-            self._usage_asked_at = workflow.now()
+            self._usage_asked_on = today
         found = await asyncio.gather(*(self._ask(one, terms, dates, today) for one in asked))
         for source, said in zip(asked, found, strict=True):
             self._said[source] = said
             silent = said is None or (source is Source.INVOICES and None in said)
             (self.silent.add if silent and self._is_there(source) else self.silent.discard)(source)
-
-    @property
-    def outdated(self) -> set[Source]:
-        """What has to be asked with the next look, whatever the reason for it."""
-        old = workflow.now() - self._usage_asked_at > USAGE_KEPT
-        return {Source.ADOPTION} if old else set()
 
     @property
     def terms(self) -> ContractTerms | None:
@@ -111,6 +103,7 @@ class RenewalSources:
             dates=dates,
             at=workflow.now(),
             today=today,
+            adoption_asked_on=self._usage_asked_on,
             window=window,
             terms_known=Source.TERMS not in self.silent,
             invoices=[one for one in invoices if one is not None],

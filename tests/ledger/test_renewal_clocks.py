@@ -143,7 +143,7 @@ async def test_a_look_keeps_the_dates_and_an_amendment_keeps_what_was_seen(
 
     await office.plan(opens.date(), ends_on=date(2027, 12, 31))
     moved = await show_renewal(office.db, "sub_globex")
-    assert (moved.line.state, moved.line.snapshot_id, moved.opened_at) == ("waiting", "", None)
+    assert (moved.line.state, moved.line.snapshot_id, moved.opened_at) == ("waiting", seen, None)
     assert moved.line.renews_on == date(2027, 12, 31)
     assert (await verify(office.db)).ok
 

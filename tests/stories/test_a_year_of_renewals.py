@@ -1,11 +1,13 @@
-"""A year of a thousand subscriptions, amended as they are in life: each window opens, once.
+"""A year of subscriptions, amended as they are in life: each window opens, once.
 
 Terms are read from the billing simulator over HTTP; the other sources are not configured, so that
 they are unknown by design and the year is about the clock alone. Each clock skips time by itself.
+`TIELINE_YEAR_SUBSCRIPTIONS=1000` lives the year of a thousand.
 """
 
 import asyncio
 import contextlib
+import os
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -24,12 +26,14 @@ from simulators.stripe.store import Obj
 from tests.world import World, world
 from tieline.rehearsal.credentials import Credentials
 
-SUBSCRIPTIONS = 1000
+SUBSCRIPTIONS = int(os.environ.get("TIELINE_YEAR_SUBSCRIPTIONS", "250"))
 DAYS = 365
 DAY = timedelta(days=1)
 WINDOW_DAYS = 90
 SEED = 4
-AT_ONCE = 200
+# More at once starve a small machine, on which the server then loses what it hands out.
+AT_ONCE = 40
+YEAR_SECONDS_MAX = 900
 # Windows open at six in the morning, UTC; amendments come in at noon.
 NOON, EVENING = time(12, tzinfo=UTC), time(18, tzinfo=UTC)
 
@@ -67,7 +71,7 @@ class Contract:
 
 
 def lives(today: date, chance: random.Random) -> list[Contract]:
-    """A thousand contracts that end in the coming fifteen months; a third are moved once or twice,
+    """Contracts that end in the coming fifteen months; a third are moved once or twice,
     earlier, later or past, some to a common end, some are cancelled."""
     common = today + 300 * DAY
     made = []
@@ -108,7 +112,8 @@ async def test_no_window_is_missed_in_a_year_and_none_opens_twice(
                 async with gate:
                     await lived(tieline, clocks, one, first)
 
-            await asyncio.gather(*(live(one) for one in contracts))
+            async with asyncio.timeout(YEAR_SECONDS_MAX):
+                await asyncio.gather(*(live(one) for one in contracts))
 
             told = await all_windows(tieline)
             expected = {c.id: c.expected(first, first + DAYS * DAY) for c in contracts}
