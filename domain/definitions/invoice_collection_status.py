@@ -43,9 +43,19 @@ def collection_status(given: InvoiceOnDay) -> Decision:
     found = _by_days(given)
     if invoice.failed_payments and found.value in PATIENT:
         how_often = "a payment" if invoice.failed_payments == 1 else "payments"
-        why = f"{how_often} of {invoice.remaining} failed, {found.reasons[0]}"
+        why = f"{how_often} of {invoice.remaining} failed, {_when(given, found)}"
         return Decision(CollectionStatus.PAYMENT_FAILED, [why])
     return found
+
+
+def _when(given: InvoiceOnDay, found: Decision) -> str:
+    """In the same words on the due date and after it: nothing changes between them."""
+    due = given.invoice.due_on
+    return (
+        f"due on {due}, overdue from {boundaries(given.invoice, given.rules)[0]} on"
+        if due
+        else (found.reasons[0])
+    )
 
 
 def _by_days(given: InvoiceOnDay) -> Decision:

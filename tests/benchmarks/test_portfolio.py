@@ -23,7 +23,7 @@ async def test_two_subscriptions_live_their_year() -> None:
     found = json.loads(said)
     rows = {row["figure"].strip(): row["at"][0] for row in found["rows"]}
     assert found["subscriptions"] == [2]
-    assert found["outcomes"] == [{"risk completed, at worst high": 2, "won": 2}]
+    assert found["outcomes"] == [{"renewal won": 2, "risk completed, at worst high": 2}]
     assert rows["events handled/s"] > 0
     assert rows["actions/subscription and year"] > 0
     # An attempt that a starving server lost need not be in both counts.

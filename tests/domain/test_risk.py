@@ -152,7 +152,8 @@ def test_a_refused_payment_is_watched_until_its_invoice_is_late() -> None:
     assert (early.level, early.overdue, early.changes_on) == (WATCH, [], after(6))
     assert early.status is FinancialStatus.PAST_DUE
     assert early.reasons == [
-        "INV-1: payment failed, payments of 12,000.00 USD failed, due on 2026-08-15"
+        "INV-1: payment failed, payments of 12,000.00 USD failed, due on 2026-08-15, "
+        "overdue from 2026-08-21 on"
     ]
     assert (late.level, late.late_accounts) == (WATCH, [GLOBEX])
     assert risk_of(invoice(paid="12000", failed_payments=2), on=after(-5)).level is NONE

@@ -45,7 +45,7 @@ async def arm(stage: Stage, say: Say) -> None:
     )
     say("Prepared: billing refuses Initech's tax id, the ERP is down for Umbrella, and customer")
     say(
-        "success is down for Hooli. Support does not let its cases be searched, and nobody has told"
+        "success is down for Hooli. Support does not let its cases be searched, and nobody told the"
     )
     say("catalogue where 'Korea' is.")
 

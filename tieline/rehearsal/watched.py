@@ -34,20 +34,12 @@ async def payment_is_late(stage: Stage, say: Say) -> None:
 
 async def renewal_comes_near(stage: Stage, say: Say) -> None:
     """A pilot's renewal window is open at once: one view for all, and what is unknown says so."""
-    account, billing = "Wayne Enterprises", stage.controls["stripe"]
+    account = "Wayne Enterprises"
     first = await patiently(f"{account}'s renewal", lambda: _readiness(stage, account))
     say(f"\nThe pilot of {account} ends within 90 days: its renewal window is open.")
     say(f"  {first['state']}, forecast {first['forecast']}: {first['reasons']}")
     say(f"  one view {first['snapshot']} for customer success and the CRM")
-    await stage.controls["zendesk"].clear()
-    await billing.happen(await stage.invoice(account), "pay")
-
-    async def changed() -> dict[str, Any] | None:
-        now = await _readiness(stage, account)
-        return now if now and "support" not in now["reasons"] else None
-
-    second = await patiently(f"{account}'s renewal with support", changed)
-    say(f"  support is back, {account} pays: {second['state']}: {second['reasons']}")
+    say("  support is asked again in an hour, then less and less often")
 
 
 async def _readiness(stage: Stage, account: str) -> dict[str, Any] | None:
