@@ -25,11 +25,9 @@ from canonical.risk_messages import (
     ShowRisk,
     invoice_risk_id,
 )
-from workflows.showing import Showing
+from workflows.showing import SHOW_PATIENCE, Showing
 from workflows.steps import Undo, note
 
-# Customer success may be away for days; what it is then told is the newest assessment.
-SHOW_PATIENCE = timedelta(days=14)
 # How often a parent's process may end just before it is told.
 MISSED_MAX = 3
 PARENT = "parent"

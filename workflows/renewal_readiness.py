@@ -25,20 +25,16 @@ from canonical.renewal_messages import (
     TakenSnapshot,
 )
 from workflows.renewal_sources import ABOUT, EVERYTHING, SIGNALS, RenewalSources, Source
-from workflows.showing import Showing
+from workflows.showing import SHOW_PATIENCE, Showing
 from workflows.steps import note
 from workflows.waking import Alarm
-from workflows.watching import MORNING
+from workflows.watching import ASK_AGAIN_MAX, MORNING, asked_again_after
 
-SHOW_PATIENCE = timedelta(days=14)
 # After a look at what one event told, others are waited for: a burst of them is a few looks.
 BETWEEN_LOOKS = timedelta(minutes=5)
-# A source that was away is asked again: soon, then less and less often, and one whose usage is
-# stale, less often still: nobody tells when a warehouse is filled again.
-ASK_AGAIN = timedelta(hours=1)
-ASK_AGAIN_MAX = timedelta(days=1)
+# Stale usage is asked for again less often than a source that is away: nobody tells when a
+# warehouse is filled again.
 ASK_STALE_MAX = timedelta(days=7)
-DOUBLINGS_MAX = 10
 # With these the contract itself has ended; after the others it may go on, and its clock with it.
 FINAL = (RenewalOutcome.CANCELLED, RenewalOutcome.LAPSED)
 
@@ -290,9 +286,9 @@ class RenewalReadiness(Showing):
             self._again_at, self._asked_again = None, 0
         elif self._again_at is None or self._again_at <= workflow.now():
             longest = ASK_AGAIN_MAX if self.sources.silent else ASK_STALE_MAX
-            pause = min(ASK_AGAIN * 2**self._asked_again, longest)
+            pause = asked_again_after(self._asked_again, longest)
             self._again_at = workflow.now() + pause
-            self._asked_again = min(self._asked_again + 1, DOUBLINGS_MAX)
+            self._asked_again += 1
 
     def _showing_now(self) -> ShowReadiness:
         return ShowReadiness(

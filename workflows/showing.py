@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -9,6 +10,9 @@ from temporalio import workflow
 from workflows.process import Activity
 from workflows.steps import StepRecord, Undo
 from workflows.watching import Watching
+
+# Whoever is shown something may be away for days; what it is then told is the newest.
+SHOW_PATIENCE = timedelta(days=14)
 
 S = TypeVar("S")
 R = TypeVar("R")

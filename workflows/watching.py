@@ -28,6 +28,12 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
+def asked_again_after(times: int, longest: timedelta = ASK_AGAIN_MAX) -> timedelta:
+    """How long a source is left alone that was silent so many times before."""
+    pause: timedelta = min(ASK_AGAIN * 2 ** min(times, DOUBLINGS_MAX), longest)
+    return pause
+
+
 class Watching(Process):
     """What a process needs that lives as long as an account or a contract."""
 
@@ -96,8 +102,8 @@ class Watching(Process):
         if known:
             self._silences = 0
             return None
-        pause: timedelta = min(ASK_AGAIN * 2**self._silences, ASK_AGAIN_MAX)
-        self._silences = min(self._silences + 1, DOUBLINGS_MAX)
+        pause = asked_again_after(self._silences)
+        self._silences += 1
         return pause
 
     def renew_history(self) -> None:
