@@ -24,7 +24,14 @@ from canonical.renewal_messages import (
     ShowReadiness,
     TakenSnapshot,
 )
-from workflows.renewal_sources import ABOUT, EVERYTHING, SIGNALS, RenewalSources, Source
+from workflows.renewal_sources import (
+    ABOUT,
+    EVERYTHING,
+    OUTCOME,
+    SIGNALS,
+    RenewalSources,
+    Source,
+)
 from workflows.showing import SHOW_PATIENCE, Showing
 from workflows.steps import note
 from workflows.waking import Alarm
@@ -64,7 +71,7 @@ class RenewalReadiness(Showing):
         self._again: frozenset[Source] = frozenset()
         self._again_at: datetime | None = None
         self._asked_again = 0
-        self._paid_as_agreed = False
+        self._paid_as_agreed = self._seen_anything = False
 
     @workflow.run
     async def run(self, start: RenewalStart) -> RenewalEnded:
@@ -76,18 +83,17 @@ class RenewalReadiness(Showing):
         """Read the terms; wait for the window; look, and look again until it is decided."""
         self.show_everywhere()  # what an earlier run left unshown
         await self.begin()
-        reasons: Iterable[Source] = SIGNALS
+        asked: frozenset[Source] = frozenset()
         while self.window is not None or not self.plan.over:
             if self.window is None and self.plan.window_open:
                 await self.open_window()
-                reasons = SIGNALS
             if self.window is not None:
-                await self.look(self.window, reasons)
+                await self.look(self.window, asked)
                 if self.outcome in FINAL:
                     break
-            reasons = await self.reasons_to_look()
-            if self.window is None:
-                await self.read_terms()
+            asked = await self.reasons_to_look()
+            await self.inquire(asked)
+            await self.decide_dates()
 
     async def begin(self) -> None:
         """Without the contract's terms there is no clock: whoever owns them is waited for."""
@@ -104,11 +110,6 @@ class RenewalReadiness(Showing):
         await self.decide_dates()
         await self.resume()
 
-    async def read_terms(self) -> None:
-        """The terms as they are now, or as they were when their owner is away."""
-        await self.inquire({Source.TERMS})
-        await self.decide_dates()
-
     async def decide_dates(self) -> None:
         """Which date wins, and when to look next, by the catalogue of this moment."""
         request = PlanRenewal(
@@ -124,32 +125,33 @@ class RenewalReadiness(Showing):
         dates = self.plan.dates
         assert dates is not None
         self.window = OpenWindow(since=self._woken_at, opened_for=dates.renews_on, dates=dates)
+        self._seen_anything = False
         await self.resume()
 
-    async def look(self, window: OpenWindow, reasons: Iterable[Source]) -> None:
-        """Ask whom there is reason to ask, and take one snapshot of what everybody says."""
-        self._paid_as_agreed = False
-        await self.inquire(reasons)
-        await self.decide_dates()
+    async def look(self, window: OpenWindow, asked: frozenset[Source]) -> None:
+        """Take one snapshot of what everybody says, once everybody was asked."""
         dates = self._about(window)
         self.window = window.model_copy(update={"dates": dates})
-        if dates.renews_on != window.dates.renews_on:
-            await self.inquire({Source.DEAL})  # another date may be another deal's
+        if not self._seen_anything:
+            await self.inquire(SIGNALS - asked)
+        if self.sources.deal_is_of_another_date(dates):
+            await self.inquire({Source.DEAL})
         seen = await self.take_snapshot(dates, self.window)
         self._looked_at, self._paid_as_agreed = workflow.now(), "billing" not in seen.troubled
+        self._seen_anything = True
         if seen.outcome is not None:
             await self.close_window(seen.outcome, dates)
         elif not self.plan.window_open:
             await self.leave_window()
         else:
             self._ask_again_about(seen)
+        self.show_everywhere()
 
     async def take_snapshot(self, dates: RenewalDates, window: OpenWindow | None) -> TakenSnapshot:
         """One view for everybody."""
         asked = self.sources.as_said(self.known, dates, self.today, window)
         seen: TakenSnapshot = await note(PortfolioActivities.take_snapshot, asked)
         self.snapshot_id = seen.snapshot_id
-        self.show_everywhere()
         return seen
 
     def show_everywhere(self) -> None:
@@ -170,7 +172,8 @@ class RenewalReadiness(Showing):
         )
 
     async def close_window(self, outcome: RenewalOutcome, dates: RenewalDates) -> None:
-        """The renewal is decided; a contract that goes on has its next term's clock started."""
+        """The renewal is decided; a contract that goes on has its next term's clock started, in a
+        run that shows the decision before it waits."""
         self.window, self.outcome, self.renewed_on = None, outcome, dates.renews_on
         if outcome not in FINAL:
             await self.close_cases("the process goes on with the next term")
@@ -201,10 +204,12 @@ class RenewalReadiness(Showing):
         return frozenset(reasons)
 
     def _due_this_morning(self) -> frozenset[Source]:
-        """Amendments are told, and found by the daily reconcile; but whether a contract goes on
-        past its renewal, only its terms say."""
-        decided = self.window is not None and self.today > self.window.dates.renews_on
-        return EVERYTHING if decided else SIGNALS
+        """Everybody when a window opens, also whether the contract still ends then; amendments are
+        told after that, and found by the daily reconcile. Past the renewal only its outcome is
+        wanted, which is the deal's and the contract's."""
+        if self.window is None:
+            return EVERYTHING
+        return OUTCOME if self.today > self.window.dates.renews_on else SIGNALS
 
     async def settle(self) -> None:
         """Let what comes at once be seen at once: the first of a burst, and then the rest of it."""
@@ -214,6 +219,9 @@ class RenewalReadiness(Showing):
 
     async def inquire(self, wanted: Iterable[Source]) -> None:
         """Ask some of the sources; terms that are not answered stay as they were."""
+        wanted = frozenset(wanted)
+        if Source.INVOICES in wanted:
+            self._paid_as_agreed = False  # what is paid from now on may be missing in the answer
         dates = self.window.dates if self.window else self.plan.dates
         await self.sources.ask(wanted, self.known, dates, self.today)
         self.terms = self.sources.terms or self.terms

@@ -41,10 +41,12 @@ class Source(StrEnum):
 
 EVERYTHING = frozenset(Source)
 SIGNALS = EVERYTHING - {Source.TERMS}
+# Who says how a renewal ended.
+OUTCOME = frozenset({Source.TERMS, Source.DEAL})
 # Whom an event makes us ask, by the noun in its type; of another noun, everybody. Whoever ends a
 # contract may do so because a deal has replaced it.
 ABOUT = {
-    "contract": frozenset({Source.TERMS, Source.DEAL}),
+    "contract": OUTCOME,
     "opportunity": frozenset({Source.DEAL}),
     "invoice": frozenset({Source.INVOICES}),
     "payment": frozenset({Source.INVOICES}),
@@ -67,6 +69,7 @@ class RenewalSources:
         self._answer = answer
         self._said: dict[Source, Any] = {}
         self._usage_asked_on: date | None = None
+        self._deal_asked_for: date | None = None
 
     async def ask(
         self,
@@ -79,6 +82,8 @@ class RenewalSources:
         asked = [source for source in Source if source in set(wanted)]
         if Source.ADOPTION in asked:
             self._usage_asked_on = today
+        if Source.DEAL in asked:
+            self._deal_asked_for = dates.renews_on if dates else None
         found = await asyncio.gather(*(self._ask(one, terms, dates, today) for one in asked))
         for source, said in zip(asked, found, strict=True):
             self._said[source] = said
@@ -90,6 +95,10 @@ class RenewalSources:
         """What the contract's owner said when it was asked last."""
         terms: ContractTerms | None = self._said.get(Source.TERMS)
         return terms
+
+    def deal_is_of_another_date(self, dates: RenewalDates) -> bool:
+        """Whether the deal was asked for of another renewal: another date may be another deal's."""
+        return self._deal_asked_for != dates.renews_on
 
     def as_said(
         self, terms: ContractTerms, dates: RenewalDates, today: date, window: OpenWindow | None
