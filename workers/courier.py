@@ -11,6 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from canonical.effects import ProcessRef
 from canonical.errors import Unavailable
 from canonical.events import OutboxEvent
 from canonical.ids import PROCESS_QUEUE
@@ -21,6 +22,7 @@ from canonical.risk_messages import invoice_risk_id
 from governance.catalogue import Catalogue
 from governance.processes import Per, Process
 from ledger.database import Database
+from ledger.payments import is_payment_awaited
 from ledger.relay import SqlRelay
 from ledger.scopes import Lease
 from ledger.views.processes import list_processes
@@ -120,8 +122,14 @@ class ProcessEndpoint:
         if not all(wanted.values()):
             return
         for line in await list_processes(self.db, process=name, **wanted):  # type: ignore[arg-type]
-            if line.stage not in but:
+            if line.stage not in but and await self._is_news(line.process, event):
                 await self._signal(line.process.workflow_id, event)
+
+    async def _is_news(self, process: ProcessRef, event: OutboxEvent) -> bool:
+        """What is paid as agreed tells a renewal nothing, and each signal is an action."""
+        if (process.process, event.type) != ("renewal-readiness", "payment.received"):
+            return True
+        return await is_payment_awaited(self.db, process.workflow_id, event.subject)
 
     async def _signal(self, workflow_id: str, event: OutboxEvent) -> None:
         handle: Any = self.client.get_workflow_handle(workflow_id)

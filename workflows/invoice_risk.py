@@ -28,6 +28,9 @@ from canonical.risk_messages import (
 from workflows.showing import SHOW_PATIENCE, Showing
 from workflows.steps import Undo, note
 
+# How long what the CRM said of an account's family is taken for true.
+FAMILY_KEPT = timedelta(days=7)
+A_DAY = timedelta(days=1)
 # How often a parent's process may end just before it is told.
 MISSED_MAX = 3
 PARENT = "parent"
@@ -51,7 +54,7 @@ class InvoiceRiskToHealth(Showing):
         self.worst = start.worst
         self.shown = dict(start.shown)
         self.family: AccountFamily | None = None
-        self.family_read_on: date | None = None
+        self.family_due_on: date | None = None
         self.assessed = 0
 
     @workflow.run
@@ -66,8 +69,7 @@ class InvoiceRiskToHealth(Showing):
         """Assess, show, wait for the next reason; until it is over and everybody was told so."""
         while True:
             self.assessed = self.reasons
-            await self.read_family()
-            await self.assess(self.start.sources)
+            await self.look()
             self.show_everywhere()
             await self.tell_parent()
             over = self.risk.known and not self.risk.open
@@ -76,11 +78,23 @@ class InvoiceRiskToHealth(Showing):
             again = self.ask_again(known=self.risk.known)
             await self.until(self.risk.changes_on, reasons=self.assessed, at_most=again)
 
-    async def read_family(self) -> None:
-        """Who stands above and below the account, once a day; as it was while the CRM is away."""
-        if self.family_read_on == self.today:
-            return
-        self.family_read_on = self.today
+    async def look(self) -> None:
+        """Ask the owners of its invoices, and the CRM who stands above and below an account that is
+        at risk: of any other, nobody is told anything."""
+        changes_on = self.risk.changes_on
+        if self.at_risk or (changes_on is not None and changes_on <= self.today):
+            said, _ = await asyncio.gather(self._all_invoices(), self.read_family())
+        else:
+            said = await self._all_invoices()
+        await self.assess(said)
+        if self.at_risk and await self.read_family():
+            await self.assess(said)
+
+    async def read_family(self) -> bool:
+        """Whether the CRM told the family anew: asked once a week, or on the next day when it is
+        away, while the family stays as it was."""
+        if self.family_due_on is not None and self.today < self.family_due_on:
+            return False
         family: AccountFamily | None = await self.answer(
             CrmActivities.family,
             self.account_id,
@@ -88,10 +102,11 @@ class InvoiceRiskToHealth(Showing):
             summary="read the account's family",
         )
         self.family = family or self.family
+        self.family_due_on = self.today + (FAMILY_KEPT if family else A_DAY)
+        return family is not None
 
-    async def assess(self, sources: list[str]) -> None:
-        """Read every open invoice from its owner, and judge the account as of today."""
-        said = await asyncio.gather(*(self._invoices(name) for name in sources))
+    async def assess(self, said: list[AccountInvoices]) -> None:
+        """Judge the account as of today, from what the owners of its invoices say."""
         request = AssessRisk(
             account_id=self.account_id,
             cause=self.start.cause,
@@ -162,6 +177,11 @@ class InvoiceRiskToHealth(Showing):
         await self.tell_parent()
 
     @property
+    def at_risk(self) -> bool:
+        """Whether there is anything to tell."""
+        return self.risk.level is not RiskLevel.NONE
+
+    @property
     def newest(self) -> str:
         """The assessment that holds now."""
         return self.risk.digest
@@ -169,7 +189,7 @@ class InvoiceRiskToHealth(Showing):
     @property
     def blank(self) -> str:
         """Where nobody was told of anything, it need not be told that nothing is late."""
-        return self.risk.digest if self.risk.level is RiskLevel.NONE else ""
+        return "" if self.at_risk else self.risk.digest
 
     @property
     def untroubled_stage(self) -> str:
@@ -187,6 +207,9 @@ class InvoiceRiskToHealth(Showing):
 
     def _showing_now(self) -> ShowRisk:
         return ShowRisk(account_id=self.account_id, cause=self.start.cause, digest=self.risk.digest)
+
+    async def _all_invoices(self) -> list[AccountInvoices]:
+        return await asyncio.gather(*(self._invoices(name) for name in self.start.sources))
 
     async def _invoices(self, connection: str) -> AccountInvoices:
         question = AccountQuestion(account_id=self.account_id, today=self.today, since=self.today)

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from canonical.clocks import ClockDeed, ClockPlace, ClockState, ContractClock, KeptClock
+from canonical.connections import Environment
 from canonical.effects import ProcessRef
+from canonical.events import CanonicalEvent
 from canonical.facts import ContractFacts
 from canonical.renewal import ContractTerms
 from canonical.renewal_messages import (
@@ -16,6 +18,7 @@ from canonical.renewal_messages import (
     RenewalStart,
     TakeSnapshot,
 )
+from canonical.risk import AccountInvoices
 from domain.definitions.contracts import ContractStatuses
 from domain.judge import CatalogueJudge
 from governance.catalogue import load_catalogue
@@ -23,7 +26,9 @@ from ledger.audit import verify
 from ledger.clocks import SqlClocks
 from ledger.database import Database
 from ledger.desk import ProcessRecord, SqlDesk
+from ledger.events import append_event
 from ledger.inbox import Inbox
+from ledger.payments import is_payment_awaited
 from ledger.portfolio import SqlPortfolio
 from ledger.records import Records
 from ledger.views.renewals import list_renewals, show_renewal
@@ -70,7 +75,7 @@ class Office:
         """The clock looks at its renewal; the id of what it saw."""
         start = RenewalStart(
             contract_id="sub_globex", connection=SOURCE, opportunity_id="006Globex",
-            crm="crm", success="gainsight", support="zendesk",
+            crm="crm", success="gainsight", support="zendesk", sources=[SOURCE],
         )  # fmt: skip
         assert plan.dates is not None
         window = OpenWindow(since=at, opened_for=plan.dates.renews_on, dates=plan.dates)
@@ -259,3 +264,36 @@ async def test_renewals_are_listed_by_state_account_and_day(office: Office) -> N
     assert [one.contract_id for one in soon] == ["sub_globex"]
     assert [one.contract_id for one in excluded] == ["sub_none"]
     assert await list_renewals(office.db, account_id="001Nobody") == []
+
+
+async def test_a_payment_is_news_only_where_something_was_in_trouble(office: Office) -> None:
+    """Of its invoice, by what was told, or of the renewal, by what was seen of its payments."""
+    db, renewal, invoice = office.db, process().workflow_id, "invoice/in_1"
+    opens = datetime(2026, 10, 2, 6, tzinfo=office.clock().tzinfo)
+    plan = await office.plan(opens.date())
+    assert await is_payment_awaited(db, renewal, invoice)  # nothing was seen yet
+
+    good = AccountInvoices(account_id=GLOBEX, connection=SOURCE, as_of=opens)
+    await office.look(opens, plan, invoices=[good])
+    assert not await is_payment_awaited(db, renewal, invoice)
+
+    await db.run(lambda session: append_event(session, overdue(invoice, opens)))
+    assert await is_payment_awaited(db, renewal, invoice)
+    assert not await is_payment_awaited(db, renewal, "invoice/in_2")
+
+    await office.look(opens + HOUR, plan, sources_away=[SOURCE])
+    assert await is_payment_awaited(db, renewal, "invoice/in_2")
+
+
+def overdue(invoice: str, at: datetime) -> CanonicalEvent:
+    """An invoice was not paid by its due date."""
+    return CanonicalEvent(
+        id=f"ev-{invoice}",
+        type="invoice.overdue",
+        version=1,
+        source=SOURCE,
+        subject=invoice,
+        occurred_at=at,
+        environment=Environment.TEST,
+        body={},
+    )
