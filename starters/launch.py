@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionDescription
-from temporalio.common import (
-    Priority,
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -27,7 +21,7 @@ from canonical.errors import (
 )
 from canonical.ids import digest
 from canonical.orders import Fact
-from canonical.visibility import PROCESS, STAGE
+from workflows.visibility import begun
 
 TIMEOUT_SECONDS = 10.0
 INPUT_DIGEST = "input_digest"
@@ -69,7 +63,7 @@ async def start_process(
     """
     options: dict[str, Any] = {
         "memo": {INPUT_DIGEST: digest(start)},
-        "search_attributes": _search_attributes(workflow, stage),
+        "search_attributes": begun(workflow, stage),
         "static_summary": summary or None,
         "priority": priority or Priority.default,
         "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -108,13 +102,6 @@ async def _existing(
 async def _digest_of(run: WorkflowExecutionDescription) -> str:
     memo = await run.memo()
     return str(memo.get(INPUT_DIGEST, ""))
-
-
-def _search_attributes(workflow: str, stage: str) -> TypedSearchAttributes:
-    values = {PROCESS: workflow, STAGE: stage}
-    return TypedSearchAttributes(
-        [SearchAttributePair(SearchAttributeKey.for_keyword(k), v) for k, v in values.items()]
-    )
 
 
 def translated(error: Exception) -> TielineError:

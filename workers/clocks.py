@@ -15,6 +15,7 @@ from canonical.ids import PROCESS_QUEUE
 from canonical.messages import BusinessEvent
 from canonical.renewal_messages import RenewalMemory, renewal_id
 from workers.beginnings import Beginnings
+from workflows.visibility import begun
 
 TIMEOUT_SECONDS = 10.0
 # A renewal reads its contract again on any event of the contract; this one was told by nobody.
@@ -79,6 +80,7 @@ class TemporalClocks:
                     task_queue=PROCESS_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     id_conflict_policy=conflict,
+                    search_attributes=begun("renewal-readiness", "accepting"),
                     **options,
                 )
         except RPCError as error:

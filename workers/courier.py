@@ -30,6 +30,7 @@ from tieline.settings import Settings
 from workers.beginnings import Beginnings
 from workers.relay import keep_relaying
 from workers.relay_targets import SubscriberTarget
+from workflows.visibility import begun, begun_risk
 
 TARGET = "processes"
 TIMEOUT_SECONDS = 10.0
@@ -85,7 +86,8 @@ class ProcessEndpoint:
                 await self._signal_all(name, event, UNCONCERNED, account_id=account)
 
     async def _account(self, event: OutboxEvent, begins: bool) -> None:
-        workflow_id = invoice_risk_id(_of(event, "account_id"))
+        account_id = _of(event, "account_id")
+        workflow_id = invoice_risk_id(account_id)
         if not begins:
             await self._signal(workflow_id, event)
             return
@@ -96,6 +98,7 @@ class ProcessEndpoint:
                 id=workflow_id,
                 task_queue=PROCESS_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=begun_risk(account_id),
                 start_signal="business_event",
                 start_signal_args=[_said(event)],
             )
@@ -112,6 +115,7 @@ class ProcessEndpoint:
                     id=renewal_id(start.connection, start.contract_id),
                     task_queue=PROCESS_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    search_attributes=begun("renewal-readiness", "accepting"),
                 )
         except WorkflowAlreadyStartedError:
             return  # the event came twice

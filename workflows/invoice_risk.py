@@ -27,6 +27,7 @@ from canonical.risk_messages import (
 )
 from workflows.showing import SHOW_PATIENCE, Showing
 from workflows.steps import Undo, note
+from workflows.visibility import begun_risk
 
 # How long what the CRM said of an account's family is taken for true.
 FAMILY_KEPT = timedelta(days=7)
@@ -162,6 +163,7 @@ class InvoiceRiskToHealth(Showing):
                     InvoiceRiskToHealth.run,
                     parent,
                     id=invoice_risk_id(parent_id),
+                    search_attributes=begun_risk(parent_id),
                     parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 )

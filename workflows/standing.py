@@ -1,8 +1,10 @@
 """Where a process stands, and how operators see it: the part of the base that only shows."""
 
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
 
 from canonical.effects import ProcessRef
 from canonical.ids import correlation_id
@@ -74,10 +76,12 @@ class Standing:
         """Come to a coarse stage; one search-attribute update, since each is an action."""
         self.stage = stage
         filed = [case.filed for case in self.cases.values()]
-        workflow.upsert_search_attributes(
-            search_attributes(stage, self.account_id, self.legal_entity, filed)
-        )
+        self.publish(search_attributes(stage, self.account_id, self.legal_entity, filed))
         self.show()
+
+    def publish(self, updates: list[SearchAttributeUpdate[Any]]) -> None:
+        """Tell operators' listings."""
+        workflow.upsert_search_attributes(updates)
 
     def show(self) -> None:
         """Bring the Web UI's details up to date, which costs neither an event nor an action."""

@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    SearchAttributeUpdate,
+    TypedSearchAttributes,
+)
 
 from canonical.desk import ExceptionCase
 from canonical.messages import Progress
-from canonical.visibility import ACCOUNT, AMOUNT_HELD, CAUSE, LEGAL_ENTITY, STAGE
+from canonical.risk import RiskLevel
+from canonical.visibility import ACCOUNT, AMOUNT_HELD, CAUSE, LEGAL_ENTITY, PROCESS, STAGE
 
+_PROCESS = SearchAttributeKey.for_keyword(PROCESS)
 _ACCOUNT = SearchAttributeKey.for_keyword(ACCOUNT)
 _LEGAL_ENTITY = SearchAttributeKey.for_keyword(LEGAL_ENTITY)
 _STAGE = SearchAttributeKey.for_keyword(STAGE)
@@ -22,6 +29,21 @@ MARKS = {
     "skipped": "-",
     "undone": "↶",
 }
+
+
+def begun(process: str, stage: str, **more: str) -> TypedSearchAttributes:
+    """What a process is found by from its start, which costs nothing then; `more` are further
+    keywords, by their name."""
+    known = {_PROCESS.name: process, _STAGE.name: stage, **more}
+    return TypedSearchAttributes(
+        [SearchAttributePair(SearchAttributeKey.for_keyword(k), v) for k, v in known.items()]
+    )
+
+
+def begun_risk(account_id: str) -> TypedSearchAttributes:
+    """What an account's invoice risk is found by until anything is late beyond its grace."""
+    of_account = {ACCOUNT: account_id, LEGAL_ENTITY: ""}
+    return begun("invoice-risk-to-health", RiskLevel.NONE.value, **of_account)
 
 
 def search_attributes(

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ActivityError
 
 from canonical.messages import BusinessEvent
@@ -40,6 +41,13 @@ class Watching(Process):
     def __init__(self, business_id: str) -> None:
         super().__init__(business_id)
         self._reasons = self._silences = 0
+
+    def publish(self, updates: list[SearchAttributeUpdate[Any]]) -> None:
+        """Tell operators' listings what they do not show already, from the start or an earlier
+        run: whoever lives for years comes to the same stage again and again."""
+        known = workflow.info().typed_search_attributes
+        if any(known.get(update.key) != update.value for update in updates):
+            super().publish(updates)
 
     def heard(self, event: BusinessEvent) -> None:
         """An event is a reason to look again."""
