@@ -28,6 +28,7 @@ from canonical.risk_messages import (
 from workflows.showing import SHOW_PATIENCE, Showing
 from workflows.steps import Undo, note
 from workflows.visibility import begun_risk
+from workflows.watching import morning
 
 # How long what the CRM said of an account's family is taken for true.
 FAMILY_KEPT = timedelta(days=7)
@@ -77,7 +78,9 @@ class InvoiceRiskToHealth(Showing):
             if over and await self.everybody_told(reasons=self.assessed):
                 return
             again = self.ask_again(known=self.risk.known)
-            await self.until(self.risk.changes_on, reasons=self.assessed, at_most=again)
+            await self.until(
+                morning(self.risk.changes_on), again, heard=lambda: self.reasons > self.assessed
+            )
 
     async def look(self) -> None:
         """Ask the owners of its invoices, and the CRM who stands above and below an account that is

@@ -34,8 +34,7 @@ from workflows.renewal_sources import (
 )
 from workflows.showing import SHOW_PATIENCE, Showing
 from workflows.steps import note
-from workflows.waking import Alarm
-from workflows.watching import ASK_AGAIN_MAX, MORNING, asked_again_after
+from workflows.watching import ASK_AGAIN_MAX, MORNING, asked_again_after, morning
 
 # After a look at what one event told, others are waited for: a burst of them is a few looks.
 BETWEEN_LOOKS = timedelta(minutes=5)
@@ -65,7 +64,6 @@ class RenewalReadiness(Showing):
         self.sources = RenewalSources(start, self.answer)
         self.terms: ContractTerms | None = memory.terms
         self.plan = RenewalPlan()
-        self._alarm = Alarm()
         self._news: set[Source] = set()
         self._woken_at = self._looked_at = workflow.now()
         self._again: frozenset[Source] = frozenset()
@@ -188,18 +186,16 @@ class RenewalReadiness(Showing):
 
     async def reasons_to_look(self) -> frozenset[Source]:
         """Wait for the next reason, an event or a moment, and say who is to be asked for it."""
-        self.renew_history()
-        morning = _morning(self.plan.next_look)
-        self._alarm.set(morning, self._again_at)
-        await workflow.wait_condition(lambda: bool(self._news) or self._alarm.rang)
-        if self.window is not None and not self._alarm.rang:
+        due = morning(self.plan.next_look)
+        rang = await self.until(due, self._again_at, heard=lambda: bool(self._news))
+        if self.window is not None and not rang:
             await self.settle()
         self._woken_at = now = workflow.now()
         reasons = set(self._news)
         self._news.clear()
         if self._again_at is not None and self._again_at <= now:
             reasons |= self._again
-        if morning is not None and morning <= now:
+        if due is not None and due <= now:
             reasons |= self._due_this_morning()
         return frozenset(reasons)
 
@@ -305,10 +301,6 @@ class RenewalReadiness(Showing):
             account_id=self.account_id,
             snapshot_id=self.newest,
         )
-
-
-def _morning(day: date | None) -> datetime | None:
-    return datetime.combine(day, MORNING) if day is not None else None
 
 
 def _said(shown: ExternalRef) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 Reasons are events and days. What an event says is never believed: it only makes the process look.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from temporalio.exceptions import ActivityError
 from canonical.messages import BusinessEvent
 from workflows.process import Process
 from workflows.steps import attempt
+from workflows.waking import Alarm
 
 READ_PATIENCE = timedelta(minutes=10)
 # A source that was away is asked again: soon, then less and less often.
@@ -22,7 +22,6 @@ ASK_AGAIN, ASK_AGAIN_MAX = timedelta(hours=1), timedelta(days=1)
 DOUBLINGS_MAX = 10
 # When on a day something is looked at: after midnight everywhere that is not far east.
 MORNING = time(6, 0, tzinfo=UTC)
-SOON = timedelta(seconds=1)
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -35,11 +34,17 @@ def asked_again_after(times: int, longest: timedelta = ASK_AGAIN_MAX) -> timedel
     return pause
 
 
+def morning(day: date | None) -> datetime | None:
+    """The moment of a day at which things are looked at."""
+    return datetime.combine(day, MORNING) if day is not None else None
+
+
 class Watching(Process):
     """What a process needs that lives as long as an account or a contract."""
 
     def __init__(self, business_id: str) -> None:
         super().__init__(business_id)
+        self._alarm = Alarm()
         self._reasons = self._silences = 0
 
     def publish(self, updates: list[SearchAttributeUpdate[Any]]) -> None:
@@ -81,38 +86,27 @@ class Watching(Process):
             return None
         return said
 
-    async def until(
-        self, day: date | None, *, reasons: int, at_most: timedelta | None = None
-    ) -> bool:
-        """Wait for a day (its morning), or for a reason since `reasons` were counted, or `at_most`
-        so long; True when it was a reason. A process with a long history starts anew first."""
+    async def until(self, *moments: datetime | None, heard: Callable[[], bool]) -> bool:
+        """Wait for the first of the moments, or until there is a reason to look before; True when
+        it was a moment. A process with a long history starts anew first."""
         self.renew_history()
-        waits = [at_most] if at_most is not None else []
-        if day is not None:
-            waits.append(datetime.combine(day, MORNING) - workflow.now())
-        if not waits:
-            await workflow.wait_condition(lambda: self._reasons > reasons)
-            return True
-        try:
-            async with asyncio.timeout(max(min(waits), SOON).total_seconds()):
-                await workflow.wait_condition(lambda: self._reasons > reasons)
-        except TimeoutError:
-            return False
-        return True
+        self._alarm.set(*moments)
+        await workflow.wait_condition(lambda: heard() or self._alarm.rang)
+        return self._alarm.rang
 
     @property
     def reasons(self) -> int:
         """How many events were heard so far: taken before a look, it shows what came during it."""
         return self._reasons
 
-    def ask_again(self, *, known: bool) -> timedelta | None:
+    def ask_again(self, *, known: bool) -> datetime | None:
         """When to look again because a source was away; None when all is known."""
         if known:
             self._silences = 0
             return None
         pause = asked_again_after(self._silences)
         self._silences += 1
-        return pause
+        return workflow.now() + pause
 
     def renew_history(self) -> None:
         """Go on in a new run when this one's history is long; only while nothing is open."""
