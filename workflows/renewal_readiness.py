@@ -1,7 +1,7 @@
 """Renewal readiness: a clock per contract, and one view of its renewal for everybody (R76-R83)."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -34,13 +34,10 @@ from workflows.renewal_sources import (
 )
 from workflows.showing import SHOW_PATIENCE, Showing
 from workflows.steps import note
-from workflows.watching import ASK_AGAIN_MAX, MORNING, asked_again_after, morning
+from workflows.watching import MORNING, morning
 
 # After a look at what one event told, others are waited for: a burst of them is a few looks.
 BETWEEN_LOOKS = timedelta(minutes=5)
-# Stale usage is asked for again less often than a source that is away: nobody tells when a
-# warehouse is filled again.
-ASK_STALE_MAX = timedelta(days=7)
 # With these the contract itself has ended; after the others it may go on, and its clock with it.
 FINAL = (RenewalOutcome.CANCELLED, RenewalOutcome.LAPSED)
 
@@ -66,9 +63,6 @@ class RenewalReadiness(Showing):
         self.plan = RenewalPlan()
         self._news: set[Source] = set()
         self._woken_at = self._looked_at = workflow.now()
-        self._again: frozenset[Source] = frozenset()
-        self._again_at: datetime | None = None
-        self._asked_again = 0
         self._paid_as_agreed = self._seen_anything = False
 
     @workflow.run
@@ -142,7 +136,7 @@ class RenewalReadiness(Showing):
         elif not self.plan.window_open:
             await self.leave_window()
         else:
-            self._ask_again_about(seen)
+            self.sources.plan_to_ask_again(stale="usage" in seen.unknown)
         self.show_everywhere()
 
     async def take_snapshot(self, dates: RenewalDates, window: OpenWindow | None) -> TakenSnapshot:
@@ -179,7 +173,8 @@ class RenewalReadiness(Showing):
 
     async def leave_window(self) -> None:
         """The renewal was moved out of its window again: everybody sees the new date."""
-        self.window, self._again_at = None, None
+        self.window = None
+        self.sources.ask_nobody_again()
         if self.plan.dates is not None:
             await self.take_snapshot(self.plan.dates, None)
         await self.resume()
@@ -187,14 +182,13 @@ class RenewalReadiness(Showing):
     async def reasons_to_look(self) -> frozenset[Source]:
         """Wait for the next reason, an event or a moment, and say who is to be asked for it."""
         due = morning(self.plan.next_look)
-        rang = await self.until(due, self._again_at, heard=lambda: bool(self._news))
+        rang = await self.until(due, self.sources.again_at, heard=lambda: bool(self._news))
         if self.window is not None and not rang:
             await self.settle()
         self._woken_at = now = workflow.now()
         reasons = set(self._news)
         self._news.clear()
-        if self._again_at is not None and self._again_at <= now:
-            reasons |= self._again
+        reasons |= self.sources.asked_again_by(now)
         if due is not None and due <= now:
             reasons |= self._due_this_morning()
         return frozenset(reasons)
@@ -282,17 +276,6 @@ class RenewalReadiness(Showing):
         if moved is None or decided or not self.plan.window_open:
             return window.dates
         return moved
-
-    def _ask_again_about(self, seen: TakenSnapshot) -> None:
-        stale = {Source.ADOPTION} if "usage" in seen.unknown and self.start.usage else set()
-        self._again = frozenset(self.sources.silent | stale)
-        if not self._again:
-            self._again_at, self._asked_again = None, 0
-        elif self._again_at is None or self._again_at <= workflow.now():
-            longest = ASK_AGAIN_MAX if self.sources.silent else ASK_STALE_MAX
-            pause = asked_again_after(self._asked_again, longest)
-            self._again_at = workflow.now() + pause
-            self._asked_again += 1
 
     def _showing_now(self) -> ShowReadiness:
         return ShowReadiness(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -22,8 +22,12 @@ from canonical.renewal_messages import (
     TakeSnapshot,
 )
 from canonical.risk_messages import AccountQuestion
+from workflows.watching import ASK_AGAIN_MAX, asked_again_after
 
 HISTORY = timedelta(days=365)
+# Stale usage is asked for again less often than a source that is away: nobody tells when a
+# warehouse is filled again.
+ASK_STALE_MAX = timedelta(days=7)
 
 Answer = Callable[..., Awaitable[Any]]
 
@@ -70,6 +74,9 @@ class RenewalSources:
         self._said: dict[Source, Any] = {}
         self._usage_asked_on: date | None = None
         self._deal_asked_for: date | None = None
+        self.again_at: datetime | None = None
+        self._again: frozenset[Source] = frozenset()
+        self._asked_again = 0
 
     async def ask(
         self,
@@ -89,6 +96,27 @@ class RenewalSources:
             self._said[source] = said
             silent = said is None or (source is Source.INVOICES and None in said)
             (self.silent.add if silent and self._is_there(source) else self.silent.discard)(source)
+
+    def plan_to_ask_again(self, *, stale: bool) -> None:
+        """After a look: whom to ask again because they are silent or their usage is stale, and
+        when: soon, then less and less often."""
+        old = {Source.ADOPTION} if stale and self._start.usage else set()
+        self._again = frozenset(self.silent | old)
+        if not self._again:
+            self.again_at, self._asked_again = None, 0
+        elif self.again_at is None or self.again_at <= workflow.now():
+            longest = ASK_AGAIN_MAX if self.silent else ASK_STALE_MAX
+            self.again_at = workflow.now() + asked_again_after(self._asked_again, longest)
+            self._asked_again += 1
+
+    def ask_nobody_again(self) -> None:
+        """Outside a window nobody has to answer."""
+        self.again_at = None
+
+    def asked_again_by(self, moment: datetime) -> frozenset[Source]:
+        """Whom it is time to ask again."""
+        due = self.again_at is not None and self.again_at <= moment
+        return self._again if due else frozenset()
 
     @property
     def terms(self) -> ContractTerms | None:
