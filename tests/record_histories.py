@@ -148,17 +148,18 @@ async def record(folder: Path, client: Client, credentials: Credentials) -> None
             for story in stories:
                 deal = await story(tieline)
                 history = await tieline.process(deal).fetch_history()
-                _keep(getattr(story, "__name__", "story"), history.to_json_dict())
+                keep(getattr(story, "__name__", "story"), history.to_json_dict())
     for alarm_story in ALARM_STORIES:
         idle = world(folder, client, credentials, run_workers=False)
         async with idle as built, watched(built) as alarms:
             alarm = alarms.alarm(await alarm_story(alarms))
             await alarm.result()
             name = f"alarms/{getattr(alarm_story, '__name__', 'story')}"
-            _keep(name, (await alarm.fetch_history()).to_json_dict())
+            keep(name, (await alarm.fetch_history()).to_json_dict())
 
 
-def _keep(name: str, history: dict[str, Any]) -> None:
+def keep(name: str, history: dict[str, Any]) -> None:
+    """Write a history to its file, without what names the machine that recorded it."""
     file = HISTORIES / f"{name}.json"
     file.write_text(json.dumps(_without_stack_traces(history), indent=1) + "\n")
     print(f"{file.name}: {len(history['events'])} events")

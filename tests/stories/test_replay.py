@@ -19,6 +19,7 @@ from temporalio.worker import (
     WorkflowReplayResult,
 )
 
+from governance.catalogue import load_catalogue
 from tests.stories.changed_workflows import BooksBeforeBilling, ChargesTenfold
 from tieline.settings import Settings
 from tieline.temporal import plugin
@@ -26,6 +27,7 @@ from workers.registry import WORKFLOWS
 
 FILES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 ALARMS = sorted((Path(__file__).parents[1] / "histories" / "alarms").glob("*.json"))
+PORTFOLIO = sorted((Path(__file__).parents[1] / "histories" / "portfolio").glob("*.json"))
 HAPPY_PATH = next(file for file in FILES if file.stem == "happy_path")
 
 # An activity and the amounts in its input, each with its place there.
@@ -118,7 +120,7 @@ def _payloads(payloads: Any) -> list[Payload]:
     return list(payloads)
 
 
-@pytest.mark.parametrize("file", [*FILES, *ALARMS], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*FILES, *ALARMS, *PORTFOLIO], ids=lambda file: file.stem)
 async def test_a_recorded_history_replays_with_the_present_workflows(file: Path) -> None:
     """The same commands in the same order, or running processes would be stuck."""
     result = await replayed(file)
@@ -150,6 +152,32 @@ def test_the_histories_cover_every_way_an_order_can_go() -> None:
         "escalation",
     }
     assert {file.stem for file in ALARMS} >= {"healed", "skipped", "cancelled"}
+
+
+def test_the_histories_cover_what_becomes_of_accounts_and_contracts() -> None:
+    """A risk that grows and ends, is a subsidiary's, unknown, held or called off; a renewal that is
+    won and begins anew, and one that is moved and cancelled."""
+    assert {file.stem for file in PORTFOLIO} >= {
+        "risk_escalated_and_paid",
+        "risk_of_a_subsidiary",
+        "risk_of_a_parent",
+        "risk_while_the_owner_is_away",
+        "risk_with_a_case",
+        "risk_called_off",
+        "renewal_won",
+        "renewal_of_the_next_term",
+        "renewal_moved_and_cancelled",
+    }
+
+
+def test_every_process_of_the_catalogue_has_a_recorded_history() -> None:
+    """Or a change of it would be proven by nothing."""
+    started = [history_of(file).events[0] for file in (*FILES, *PORTFOLIO)]
+    recorded_types = {
+        event.workflow_execution_started_event_attributes.workflow_type.name for event in started
+    }
+
+    assert recorded_types >= set(load_catalogue().processes.processes)
 
 
 async def test_a_workflow_that_takes_its_steps_in_another_order_is_caught() -> None:
