@@ -17,6 +17,9 @@ GROWTH_MAX = 1.2
 # A process that looks daily, by what a look takes at the least: a timer and an activity.
 DAILY_POLL_ACTIONS = 2 * YEAR_DAYS + 1
 
+# How many days late invoices were paid, and a year of each size.
+Lateness = tuple[int, Sequence[Year]]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,31 +65,44 @@ def rows_of(years: Sequence[Year]) -> list[Row]:
     ]  # fmt: skip
 
 
-def show(years: Sequence[Year], title: str, *, as_json: bool) -> None:
-    """Print the rows."""
-    rows, sizes = rows_of(years), [year.subscriptions for year in years]
+def show(found: Sequence[Lateness], *, as_json: bool) -> None:
+    """Print a table, or a JSON object of a list, for each lateness that has years."""
+    told = [(days, years) for days, years in found if years]
     if as_json:
-        said = {
-            "title": title,
-            "subscriptions": sizes,
-            "rows": [asdict(row) for row in rows],
-            "outcomes": [year.outcomes for year in years],
-        }
-        print(json.dumps(said, indent=2))
+        print(json.dumps([_as_json(days, years) for days, years in told], indent=2))
         return
-    table = Table(title=title)
+    console = Console(width=118)
+    for days, years in told:
+        console.print(_table(days, years))
+        for year in years:
+            ended = ", ".join(f"{count:,} {how}" for how, count in year.outcomes.items())
+            console.print(f"{year.subscriptions:,}: {ended}")
+
+
+def _as_json(days: int, years: Sequence[Year]) -> dict[str, object]:
+    return {
+        "title": _title(days),
+        "days_late": days,
+        "subscriptions": [year.subscriptions for year in years],
+        "rows": [asdict(row) for row in rows_of(years)],
+        "outcomes": [year.outcomes for year in years],
+    }
+
+
+def _table(days: int, years: Sequence[Year]) -> Table:
+    table = Table(title=_title(days))
     table.add_column("subscriptions")
-    for heading in (*(f"{size:,}" for size in sizes), "growth", "goal", ""):
+    for heading in (*(f"{year.subscriptions:,}" for year in years), "growth", "goal", ""):
         table.add_column(heading, justify="right")
-    for row in rows:
+    for row in rows_of(years):
         growth = "" if row.growth is None else f"{row.growth:.2f}"
         cells = [number(value) for value in row.at]
         table.add_row(row.figure, *cells, growth, row.goal, VERDICTS[row.met])
-    console = Console(width=118)
-    console.print(table)
-    for year in years:
-        ended = ", ".join(f"{count:,} {how}" for how, count in year.outcomes.items())
-        console.print(f"{year.subscriptions:,}: {ended}")
+    return table
+
+
+def _title(days: int) -> str:
+    return f"A year of subscriptions: 12 invoices each, 2 of them paid {days} days late"
 
 
 def _kinds(years: Sequence[Year]) -> list[Row]:
