@@ -10,6 +10,7 @@ from canonical.messages import CancelRequest, CompensationPlan, Progress
 from tests.stories.evidence import calls
 from tests.stories.invoices import (
     InBilling,
+    Invoices,
     calls_about_payment,
     company,
     flag,
@@ -23,10 +24,11 @@ from tests.stories.portfolio import Portfolio
 from tests.world import eventually
 
 
-async def test_a_week_without_customer_success_holds_nobody(portfolio: Portfolio) -> None:
+async def test_a_week_without_customer_success_holds_nobody(invoices: Invoices) -> None:
     """Support follows day by day; customer success is told the newest once it is back."""
     # Monday: Gainsight is down, and Globex is late
-    invoices, tieline = InBilling(portfolio), portfolio.tieline
+    portfolio = invoices.portfolio
+    tieline = portfolio.tieline
     deal = await won(portfolio)
     outage(tieline.success)
     asked = len(calls(tieline.success))
@@ -53,10 +55,11 @@ async def test_a_week_without_customer_success_holds_nobody(portfolio: Portfolio
 
 
 async def test_what_was_over_before_customer_success_came_back_leaves_no_trace_there(
-    portfolio: Portfolio,
+    invoices: Invoices,
 ) -> None:
     """Support was told, and told that it is over; customer success has nothing to be told."""
-    invoices, tieline = InBilling(portfolio), portfolio.tieline
+    portfolio = invoices.portfolio
+    tieline = portfolio.tieline
     deal = await won(portfolio)
     outage(tieline.success)
     invoice = await invoices.late(deal, days=20)
@@ -76,9 +79,10 @@ async def test_what_was_over_before_customer_success_came_back_leaves_no_trace_t
     assert is_untouched(portfolio)
 
 
-async def test_while_finance_is_away_nothing_gets_better(portfolio: Portfolio) -> None:
+async def test_while_finance_is_away_nothing_gets_better(invoices: Invoices) -> None:
     """Not known is not paid: the level stays, and finance is asked again."""
-    invoices, tieline = InBilling(portfolio), portfolio.tieline
+    portfolio = invoices.portfolio
+    tieline = portfolio.tieline
     deal = await won(portfolio)
     invoice = await invoices.late(deal, days=20)
     process = portfolio.risk(tieline.account("Globex"))
