@@ -20,6 +20,7 @@ class UpcomingRenewal(Fact):
     connection: str
     contract_id: str
     account_id: str
+    workflow_id: str = ""
     renews_on: date
     state: str
     forecast: str = ""

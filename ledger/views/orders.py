@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, select
 from canonical.milestones import Milestone
 from canonical.money import Money
 from domain.reports.leadership import OrderProgress
+from domain.reports.workflows import CANCELLED
 from ledger.case_records import money
 from ledger.database import Database
 from ledger.models.desk import milestones, processes
@@ -16,7 +17,7 @@ from ledger.models.effects import effects
 from ledger.views.pages import read_with
 
 QUOTE_TO_CASH = "quote-to-cash"
-UNDONE_STAGES = ("cancelled", "cancelling")
+UNDONE_STAGES = CANCELLED
 IDS_PER_QUERY = 500
 ORDERS_PER_PAGE = 500
 

@@ -138,6 +138,7 @@ def _upcoming(connection: Connection, until: date, place: tuple[str, str]) -> li
             connection=row.connection,
             contract_id=row.contract_id,
             account_id=row.account_id,
+            workflow_id=row.workflow_id,
             renews_on=row.renews_on,
             state=row.state,
             forecast=row.forecast,

@@ -26,7 +26,7 @@ from ledger.views.renewal_histories import (
     renewal_histories,
     upcoming_renewals,
 )
-from ledger.views.sources import source_places, telling
+from ledger.views.sources import given_up, source_places, telling
 
 T = TypeVar("T")
 DAY = timedelta(days=1)
@@ -52,17 +52,22 @@ async def forecast(
     limits = catalogue.reports.forecast
     given = await upcoming_renewals(db, until)
     body = forecast_report(given, until, now.date())
-    aged = await _ages(db, sources, Kind.CONTRACT, limits.source_hours, now)
     opened = [one.looked_at for one in given if one.state != WAITING]
-    if opened:
-        aged.append(source_age(LOOKS, min(opened), limits.look_hours, now))
+    looks = [source_age(LOOKS, min(opened), limits.look_hours, now)] if opened else []
     missing = []
     if body.with_unknown_signals:
         number = body.with_unknown_signals
         missing.append(f"renewals with a signal that is not known: {number}")
-    return Report(
-        "forecast", freshness(aged, now, missing), _names(catalogue, *RENEWAL_DEFINITIONS), body
+    current = await _current(
+        db,
+        sources,
+        Kind.CONTRACT,
+        limits.source_hours,
+        now,
+        missing=missing,
+        besides=looks,
     )
+    return Report("forecast", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
 
 
 async def billing(
@@ -70,16 +75,21 @@ async def billing(
 ) -> Report[ReceivablesReport]:
     """How accounts stand with their own invoices today, by the definitions in force."""
     rules, today = catalogue.definitions.risk_rules(), now.date()
-    found = [own_assessment(position, rules, today) async for position in positions(db)]
+    found = []
+    async for position in positions(db):
+        assessed = own_assessment(position, rules, today)
+        # Sums are all that the report keeps of an account: there may be many.
+        found.append(assessed.model_copy(update={"invoices": [], "reasons": []}))
     body = receivables_report(found)
-    aged = await _ages(db, sources, Kind.INVOICE, catalogue.reports.billing.source_hours, now)
+    limit = catalogue.reports.billing.source_hours
     missing = []
     if body.unknown:
         missing.append(f"accounts whose payments are not known: {body.unknown}")
     if nameless := await unowned_invoices(db):
         missing.append(f"invoices that name no account, and count for none: {nameless}")
     names = ("account_financial_status", "invoice_collection_status", "invoice_delinquent")
-    return Report("billing", freshness(aged, now, missing), _names(catalogue, *names), body)
+    current = await _current(db, sources, Kind.INVOICE, limit, now, missing=missing)
+    return Report("billing", current, _names(catalogue, *names), body)
 
 
 async def expansion(
@@ -95,14 +105,10 @@ async def expansion(
     histories = await renewal_histories(db, since, until)
     body = expansion_report(told, histories, since, until)
     limit = catalogue.reports.expansion.source_hours
-    aged = await _ages(db, sources, Kind.CONTRACT, limit, now)
     missing = ["what an amendment changed of a contract's value is not on record"]
-    return Report(
-        "expansion",
-        freshness(aged, now, missing if body.amendments else []),
-        _names(catalogue, "renewal_date"),
-        body,
-    )
+    lacks = missing if body.amendments else []
+    current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=lacks)
+    return Report("expansion", current, _names(catalogue, "renewal_date"), body)
 
 
 async def retention(
@@ -123,23 +129,31 @@ async def retention(
     ended = await ended_contracts(db, _midnight(since), _midnight(until + DAY))
     body = retention_report(histories, len(never_seen), ended, since, until)
     limit = catalogue.reports.retention.source_hours
-    aged = await _ages(db, sources, Kind.CONTRACT, limit, now)
     past = sum(h.outcome is None and h.renews_on < now.date() for h in histories)
     past += sum(one.renews_on < now.date() for one in never_seen)
     missing = [f"renewals past their date without an outcome: {past}"] if past else []
-    return Report(
-        "retention",
-        freshness(aged, now, missing),
-        _names(catalogue, *RENEWAL_DEFINITIONS),
-        body,
-    )
+    current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=missing)
+    return Report("retention", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
 
 
-async def _ages(
-    db: Database, sources: Iterable[str], kind: Kind, limit_hours: int, now: datetime
-) -> list[SourceAge]:
+async def _current(
+    db: Database,
+    sources: Iterable[str],
+    kind: Kind,
+    limit_hours: int,
+    now: datetime,
+    *,
+    missing: Iterable[str] = (),
+    besides: Iterable[SourceAge] = (),
+) -> Freshness:
+    """How current what these connections and all that tell of a kind of record say is."""
     names = {*sources, *(await telling(db, [kind.value]))}
-    return ages(await source_places(db, names), limit_hours, now)
+    aged = [*ages(await source_places(db, names), limit_hours, now), *besides]
+    lost = [
+        f"{name}: messages that were given up: {number}"
+        for name, number in (await given_up(db, names)).items()
+    ]
+    return freshness(aged, now, [*missing, *lost])
 
 
 def _names(catalogue: Catalogue, *names: str) -> list[str]:

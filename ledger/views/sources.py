@@ -9,7 +9,7 @@ from ledger.database import Database
 from ledger.models.inbox import inbox
 from ledger.models.intake import cursors, subjects
 
-PENDING = "pending"
+PENDING, DEAD = "pending", "dead"
 
 
 async def source_places(db: Database, names: Iterable[str]) -> dict[str, datetime | None]:
@@ -22,6 +22,18 @@ async def telling(db: Database, kinds: Collection[str]) -> list[str]:
     """The connections of which records of these kinds were read."""
     wanted = select(subjects.c.connection).where(subjects.c.kind.in_(kinds)).distinct()
     return list(await db.read(lambda s: s.connection().execute(wanted).scalars().all()))
+
+
+async def given_up(db: Database, names: Iterable[str]) -> dict[str, int]:
+    """How many messages of each connection were given up, and are in nothing that is reported."""
+    wanted = (
+        select(inbox.c.source, func.count().label("number"))
+        .where(inbox.c.state == DEAD, inbox.c.source.in_(sorted(set(names))))
+        .group_by(inbox.c.source)
+        .order_by(inbox.c.source)
+    )
+    rows = await db.read(lambda s: s.connection().execute(wanted).all())
+    return {row.source: row.number for row in rows}
 
 
 def place(connection: Connection, name: str) -> datetime | None:

@@ -204,3 +204,20 @@ async def test_indicators_say_on_how_many_cases_they_rest(desk: Desk) -> None:
     assert "0 % (0 of 1)" in lines["renewals show today's payments"]
     assert found.json["overdue_to_action"]["called"] == 1
     assert found.json["billing_activation"]["not_due"] == 1
+
+
+async def test_workflows_are_listed_with_their_money(desk: Desk) -> None:
+    """Each list has its number and sum; what has no entry says so."""
+    await in_its_window(desk)
+    await desk.ledger.orders("006Other")
+
+    text = await desk.run("portfolio", "workflows", "--limit", "1")
+    found = await desk.run("portfolio", "workflows", as_json=True)
+
+    assert (text.code, text.err) == (0, "")
+    assert "completed  2, 240,000.00 USD" in text.out
+    assert "and 1 more; --limit lists more of them" in text.out
+    assert "failed  0, no money" in text.out
+    assert [one["name"] for one in found.json["lists"]] == [
+        "completed", "delayed", "failed", "accounts_at_risk", "renewals_at_risk"
+    ]  # fmt: skip

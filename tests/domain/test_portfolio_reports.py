@@ -22,6 +22,7 @@ from domain.reports.reaction import OverdueInvoice, RiskCall, overdue_reaction
 from domain.reports.receivables import Position, own_assessment, receivables_report
 from domain.reports.renewal_history import RenewalHistory, View, view_at
 from domain.reports.retention import EndedContract, retention_report
+from domain.reports.workflows import OrderStanding, order_lists
 from tests.domain.portfolio import GLOBEX, RULES, after, invoice, said
 
 RENEWS = date(2026, 12, 31)
@@ -317,3 +318,29 @@ def test_a_case_is_early_when_its_process_was_not_due_yet() -> None:
     found = cases_before_due([case(10), case(90), case(1, "other")], {"quote-to-cash": HOUR})
 
     assert (found.cases, found.in_time.met, found.before_due.median_seconds) == (2, 1, 50 * 60)
+
+
+def test_orders_are_in_one_list_at_most_and_cancelled_ones_in_none() -> None:
+    """Completed lately, over time and nobody asked, or with a case; data is a cause of its own."""
+
+    def stands(number: int, hours: int, stage: str = "activating", *causes: str) -> OrderStanding:
+        began = NOW - hours * HOUR
+        return OrderStanding(
+            workflow_id=f"quote-to-cash/crm/{number}", account_id=GLOBEX, stage=stage,
+            value=Money.of("10", "USD"), started_at=began, updated_at=began, causes=list(causes),
+        )  # fmt: skip
+
+    found = order_lists(
+        [
+            stands(1, 5, "completed"), stands(2, 99, "completed"), stands(3, 5), stands(4, 0),
+            stands(5, 5, "waiting", "UnmappedProduct"), stands(6, 5, "waiting", "CreditHold"),
+            stands(7, 5, "cancelled"),
+        ],
+        HOUR, NOW - 48 * HOUR, NOW, 1,
+    )  # fmt: skip
+
+    assert [(one.name, one.number) for one in found] == [
+        ("completed", 1), ("delayed", 1), ("failed", 2)
+    ]  # fmt: skip
+    assert (found[2].data_quality, len(found[2].rows)) == (1, 1)
+    assert found[2].money.amounts == [Money.of("20", "USD")]

@@ -16,9 +16,11 @@ from ledger.views import reports
 from ledger.views.indicators import indicators
 from ledger.views.renewal_histories import renewal_histories
 from ledger.views.sources import source_places
+from ledger.views.workflow_lists import workflow_lists
 from tests.domain.portfolio import DUE, GLOBEX, GMBH, RENEWS, deal, incidents, invoice, said
 from tests.ledger.clocks import Clock
 from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, days_before
+from tests.sources import MemorySource
 
 YEAR = (date(2026, 1, 1), date(2026, 12, 31))
 HOUR = timedelta(hours=1)
@@ -175,6 +177,52 @@ async def test_an_invoice_without_an_account_makes_billing_status_incomplete(
 
     assert found.body.accounts == 0
     assert "invoices that name no account, and count for none: 1" in found.freshness.because
+
+
+async def test_what_was_given_up_makes_a_report_incomplete(
+    office: PortfolioLedger, clock: Clock
+) -> None:
+    """It is in no figure, and nobody would miss it."""
+    await office.invoiced(1)
+    inbox = Inbox(office.db)
+    await inbox.store(MemorySource(name=BILLING).hint(invoice(2)))
+    (hint,) = await inbox.pending(10, source=BILLING)
+    await inbox.failed(hint.id, "it is gone", clock(), dead=True, cause="NotFound")
+
+    found = await reports.billing(office.db, CATALOGUE, [], clock())
+
+    assert found.freshness.because == ["billing: messages that were given up: 1"]
+
+
+async def test_workflows_are_listed_as_completed_delayed_failed_and_at_risk(
+    office: PortfolioLedger, clock: Clock
+) -> None:
+    """One order each, with its money; a late account, and the renewal that it blocks."""
+    clock.now = at_noon(DUE + timedelta(days=20))
+    await office.orders("006Done")
+    await office.orders("006Slow", stage="activating")
+    await office.case(await office.orders("006Held", stage="waiting"))
+    await office.orders("006Gone", stage="cancelled")
+    await office.assess(GLOBEX, said(invoice(1), connection=BILLING))
+    late = [said(invoice(1), connection=BILLING)]
+    await office.look(terms_facts={"ends_on": clock().date() + timedelta(days=9)}, invoices=late)
+    clock.advance(3 * 3600)
+    await office.orders("006New", stage="activating")
+
+    found = await workflow_lists(office.db, CATALOGUE, clock() - timedelta(days=1), clock(), 10)
+
+    lists = {one.name: one for one in found.lists}
+    assert {name: [row.workflow_id for row in one.rows] for name, one in lists.items()} == {
+        "completed": ["quote-to-cash/crm/006Done"],
+        "delayed": ["quote-to-cash/crm/006Slow"],
+        "failed": ["quote-to-cash/crm/006Held"],
+        "accounts_at_risk": [f"invoice-risk-to-health/{GLOBEX}"],
+        "renewals_at_risk": [f"renewal-readiness/{BILLING}/sub_globex"],
+    }
+    assert lists["failed"].money.amounts == [Money.of("120000", "USD")]
+    assert (lists["failed"].rows[0].why, lists["failed"].data_quality) == ("CreditHold", 0)
+    assert lists["accounts_at_risk"].money.amounts == [Money.of("12000", "USD")]
+    assert lists["renewals_at_risk"].money.unknown == 1
 
 
 async def test_retention_and_expansion_tell_how_renewals_came_out(

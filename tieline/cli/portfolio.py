@@ -19,7 +19,7 @@ from governance.catalogue import Catalogue, load_catalogue
 from ledger.database import Database
 from ledger.views import reports
 from ledger.views.reports import Report
-from tieline.cli import portfolio_indicators
+from tieline.cli import portfolio_indicators, portfolio_workflows
 from tieline.cli.asking import asked
 from tieline.cli.moments import lasting, moment, shown
 from tieline.cli.output import Context, context_of, out, print_table, show
@@ -40,6 +40,7 @@ UntilOption = Annotated[str, typer.Option("--until", help="Last day (default: to
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     portfolio_indicators.register(portfolio_app)
+    portfolio_workflows.register(portfolio_app)
     app.add_typer(portfolio_app, name="portfolio")
 
 
