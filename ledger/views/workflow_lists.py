@@ -1,14 +1,14 @@
 """Where orders stand, and what is at risk after them, read for the four lists (R141)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import Connection, select
 
 from canonical.desk import CaseState
 from canonical.renewal import ReadinessState
-from canonical.risk import RiskLevel
+from canonical.risk import FinancialStatus, RiskLevel
+from canonical.risk_messages import invoice_risk_id
 from domain.reports.receivables import own_assessment
 from domain.reports.workflows import (
     CANCELLED,
@@ -22,14 +22,14 @@ from governance.catalogue import Catalogue
 from ledger.case_records import money
 from ledger.database import Database
 from ledger.models.desk import cases, processes
-from ledger.models.portfolio import risks
 from ledger.views.orders import QUOTE_TO_CASH
 from ledger.views.pages import read_with
-from ledger.views.positions import positions_of
+from ledger.views.positions import positions
 from ledger.views.renewal_histories import upcoming_renewals
 
 ROWS_PER_PAGE = 500
 SERIOUS = (RiskLevel.HIGH, RiskLevel.CRITICAL)
+TROUBLED = (ReadinessState.BLOCKED.value, ReadinessState.UNKNOWN.value)
 
 
 @dataclass(frozen=True)
@@ -104,53 +104,39 @@ def _causes(connection: Connection, workflow_ids: list[str]) -> dict[str, list[s
 
 
 async def _accounts(db: Database, catalogue: Catalogue, now: datetime) -> list[Listed]:
-    """Accounts that are late by their own invoices; a parent's risk of its subsidiaries is theirs,
-    so that no money is counted twice."""
-    rules = catalogue.definitions.risk_rules()
+    """Accounts that are late by their own invoices, or whose payments are not known; a parent's
+    risk of its subsidiaries is theirs, so that no money is counted twice."""
+    rules, today = catalogue.definitions.risk_rules(), now.date()
     found: list[Listed] = []
-    last = ""
-    while rows := await read_with(db, _risky, last):
-        kept = await positions_of(db, [row.account_id for row in rows])
-        for row in rows:
-            own = own_assessment(kept[row.account_id], rules, now.date())
-            if own.level in SERIOUS:
-                found.append(_account(row, own.overdue, f"{own.level}, {own.oldest_days} days"))
-        last = rows[-1].account_id
+    async for position in positions(db):
+        own = own_assessment(position, rules, today)
+        silent = own.status is FinancialStatus.UNKNOWN
+        if own.level not in SERIOUS and not silent:
+            continue
+        oldest = datetime.combine(today - timedelta(days=own.oldest_days), time.min, UTC)
+        entry = Listed(
+            workflow_id=invoice_risk_id(own.account_id),
+            account=position.account_name or own.account_id,
+            money=own.overdue,
+            since=oldest,
+            why="payments are not known" if silent else f"{own.level}, {own.oldest_days} days",
+        )
+        found.append(entry)
     return found
 
 
-def _account(row: Any, overdue: list[Any], why: str) -> Listed:
-    return Listed(
-        workflow_id=row.workflow_id,
-        account=row.account_name or row.account_id,
-        money=overdue,
-        since=row.updated_at,
-        why=why,
-    )
-
-
-def _risky(connection: Connection, after: str) -> list[Any]:
-    wanted = (
-        select(risks.c.account_id, risks.c.account_name, risks.c.workflow_id, risks.c.updated_at)
-        .where(risks.c.account_id > after, risks.c.level != RiskLevel.NONE.value)
-        .order_by(risks.c.account_id)
-        .limit(ROWS_PER_PAGE)
-    )
-    return list(connection.execute(wanted).all())
-
-
 async def _renewals(db: Database, catalogue: Catalogue, now: datetime) -> list[Listed]:
-    """Open renewals that are blocked; their money is the renewing deal's, else the order's."""
+    """Open renewals that are blocked, or of which that is not known; their money is the renewing
+    deal's, else the order's."""
     until = now.date() + timedelta(days=max(catalogue.definitions.renewal.windows_days))
-    blocked = ReadinessState.BLOCKED.value
     return [
         Listed(
             workflow_id=one.workflow_id,
             account=one.account_id,
             money=[amount for amount in [one.renewal_amount or one.order_value] if amount],
             since=one.looked_at,
-            why=f"blocked, renews on {one.renews_on}",
+            why=f"{one.state}, renews on {one.renews_on}",
         )
         for one in await upcoming_renewals(db, until)
-        if one.state == blocked
+        if one.state in TROUBLED
     ]
