@@ -20,6 +20,7 @@ from governance.processes import Processes
 from governance.products import Products
 from governance.reading import read_section
 from governance.regions import Regions
+from governance.reports import Reports
 from governance.section import Section
 from governance.systems import Systems
 from governance.terms import Terms
@@ -38,6 +39,7 @@ FILES: dict[str, type[Section]] = {
     "expectations": Expectations,
     "privacy": Privacy,
     "definitions": Definitions,
+    "reports": Reports,
 }
 
 
@@ -54,6 +56,7 @@ class Catalogue(Section):
     expectations: Expectations
     privacy: Privacy
     definitions: Definitions
+    reports: Reports
 
     @cached_property
     def version(self) -> str:

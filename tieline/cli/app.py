@@ -70,6 +70,14 @@ COMMANDS = {
         "List and show contracts' renewals: their clocks, readiness and forecast.",
     ),
     "risk": ("risk", "List and show the risk that accounts' unpaid invoices are."),
+    "accounts": (
+        "accounts",
+        "Show one account: value, payment, consumption, implementation, hierarchy.",
+    ),
+    "portfolio": (
+        "portfolio",
+        "Report on all accounts and renewals, each report with how current it is.",
+    ),
     "definitions": (
         "definitions",
         "Show what words mean here, why an account is what it is, and what a change would move.",

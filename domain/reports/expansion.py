@@ -1,0 +1,109 @@
+"""Expansion timing: when contracts changed, and which renewals came out larger or smaller (R22).
+
+Only what is on record: that a contract was amended and when, but not by how much, since the event
+carries no money; and of renewals the outcome, with the renewing deal beside the order.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+
+from canonical.orders import Fact
+from canonical.renewal import RenewalOutcome
+from domain.reports.renewal_history import RenewalGroup, RenewalHistory, renewal_group
+from domain.reports.retention import KEPT
+
+
+class Size(StrEnum):
+    """How a renewing deal compares with the order that brought the contract.
+
+    `downsized` is the outcome, by the contract's own value at that time; the others compare with
+    the order, in one currency, and are `unknown` where either amount is.
+    """
+
+    DOWNSIZED = "downsized"
+    SMALLER = "smaller_than_order"
+    EQUAL = "equal_to_order"
+    LARGER = "larger_than_order"
+    UNKNOWN = "unknown"
+
+
+class Amendment(Fact):
+    """A change of what a contract delivers, of its price or of its standing."""
+
+    connection: str
+    contract_id: str
+    account_id: str = ""
+    status: str
+    at: datetime
+
+
+class AmendedMonth(Fact):
+    """The amendments of a calendar month (`YYYY-MM`, UTC), by the standing they left behind."""
+
+    month: str
+    amendments: int
+    contracts: int
+    by_status: dict[str, int]
+
+
+class ExpansionReport(Fact):
+    """Amendments by month, and the renewals of the period that were kept, by size."""
+
+    since: date
+    until: date
+    amendments: int
+    amended_contracts: int
+    months: list[AmendedMonth]
+    renewals_by_size: list[RenewalGroup]
+
+
+def expansion_report(
+    amendments: Iterable[Amendment],
+    histories: Iterable[RenewalHistory],
+    since: date,
+    until: date,
+) -> ExpansionReport:
+    """The report over a period, both days included."""
+    told = [one for one in amendments if since <= one.at.date() <= until]
+    kept = [h for h in histories if since <= h.renews_on <= until and h.outcome in KEPT]
+    months: dict[str, list[Amendment]] = {}
+    for one in sorted(told, key=lambda a: a.at):
+        months.setdefault(f"{one.at:%Y-%m}", []).append(one)
+    sized = [(size.value, [h for h in kept if size_of(h) is size]) for size in Size]
+    return ExpansionReport(
+        since=since,
+        until=until,
+        amendments=len(told),
+        amended_contracts=_contracts(told),
+        months=[_month(month, members) for month, members in months.items()],
+        renewals_by_size=[renewal_group(name, members) for name, members in sized if members],
+    )
+
+
+def size_of(history: RenewalHistory) -> Size:
+    """How large a renewal came out, as far as it is on record."""
+    if history.outcome is RenewalOutcome.DOWNSIZED:
+        return Size.DOWNSIZED
+    order, renewed = history.order_value, history.renewal_amount
+    if order is None or renewed is None or order.currency != renewed.currency:
+        return Size.UNKNOWN
+    if renewed.amount_minor == order.amount_minor:
+        return Size.EQUAL
+    return Size.LARGER if renewed.amount_minor > order.amount_minor else Size.SMALLER
+
+
+def _month(month: str, members: Sequence[Amendment]) -> AmendedMonth:
+    statuses: dict[str, int] = {}
+    for one in members:
+        statuses[one.status] = statuses.get(one.status, 0) + 1
+    return AmendedMonth(
+        month=month,
+        amendments=len(members),
+        contracts=_contracts(members),
+        by_status=dict(sorted(statuses.items())),
+    )
+
+
+def _contracts(amendments: Iterable[Amendment]) -> int:
+    return len({(one.connection, one.contract_id) for one in amendments})

@@ -1,0 +1,67 @@
+"""The renewal forecast: what is to renew until a day, by state and by forecast category (R22)."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+
+from canonical.money import Money
+from canonical.orders import Fact
+from domain.reports.renewal_history import RenewalGroup, renewal_group
+
+NOT_FORECAST = "not_forecast"
+
+
+class UpcomingRenewal(Fact):
+    """A renewal without an outcome; `forecast` is empty before its window opens.
+
+    `looked_at` is when its clock last looked or planned; `unknown` names the signals that were not
+    known then. `order_value` and `renewal_amount` are those of `RenewalHistory`.
+    """
+
+    connection: str
+    contract_id: str
+    account_id: str
+    workflow_id: str = ""
+    renews_on: date
+    state: str
+    forecast: str = ""
+    looked_at: datetime
+    unknown: list[str] = []
+    payment_status: str = ""
+    payment_level: str = ""
+    order_value: Money | None = None
+    renewal_amount: Money | None = None
+
+
+class ForecastReport(Fact):
+    """What is to renew until a day, what is overdue for a decision included."""
+
+    until: date
+    renewals: int
+    past_their_date: int
+    with_unknown_signals: int
+    by_state: list[RenewalGroup]
+    by_forecast: list[RenewalGroup]
+
+
+def forecast_report(
+    renewals: Iterable[UpcomingRenewal], until: date, today: date
+) -> ForecastReport:
+    """The report over renewals without an outcome; those not forecast yet are named so."""
+    given = list(renewals)
+    return ForecastReport(
+        until=until,
+        renewals=len(given),
+        past_their_date=sum(one.renews_on < today for one in given),
+        with_unknown_signals=sum(bool(one.unknown) for one in given),
+        by_state=_grouped(given, lambda one: one.state),
+        by_forecast=_grouped(given, lambda one: one.forecast or NOT_FORECAST),
+    )
+
+
+def _grouped(
+    given: list[UpcomingRenewal], name_of: Callable[[UpcomingRenewal], str]
+) -> list[RenewalGroup]:
+    groups: dict[str, list[UpcomingRenewal]] = {}
+    for one in given:
+        groups.setdefault(name_of(one), []).append(one)
+    return [renewal_group(name, members) for name, members in sorted(groups.items())]

@@ -1,0 +1,132 @@
+"""A renewal as the ledger saw it over time, which forecast, retention and indicators share.
+
+Equal views are kept once, so that a renewal whose view did not change between two windows has one
+view for both; and a view that returns to an earlier content is not seen again.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from canonical.money import Money
+from canonical.orders import Fact
+from canonical.renewal import (
+    ForecastCategory,
+    ReadinessSnapshot,
+    ReadinessState,
+    RenewalOutcome,
+    Signal,
+    SignalState,
+)
+from domain.readiness import BILLING, CRM
+from domain.reports.figures import Sums, sums
+
+
+class View(Fact):
+    """One snapshot of a renewal, as far as figures need it; `unknown` names silent signals."""
+
+    taken_at: datetime
+    state: ReadinessState
+    forecast: ForecastCategory
+    unknown: list[str] = []
+    outcome: RenewalOutcome | None = None
+    payment_status: str = ""
+    payment_level: str = ""
+    renewal_amount: Money | None = None
+
+
+class RenewalHistory(Fact):
+    """One renewal of a contract: its views in order, how it ended, and what it is about.
+
+    `order_value` is that of the order which brought the contract, where Tieline has booked it;
+    `renewal_amount` is the CRM's amount of the deal that renews it. Either may be unknown.
+    """
+
+    connection: str
+    contract_id: str
+    account_id: str
+    opportunity_id: str = ""
+    renews_on: date
+    views: list[View]
+    outcome: RenewalOutcome | None = None
+    order_value: Money | None = None
+
+    @property
+    def renewal_amount(self) -> Money | None:
+        """The newest amount that the CRM stated."""
+        told = (view.renewal_amount for view in reversed(self.views))
+        return next((amount for amount in told if amount is not None), None)
+
+
+class RenewalGroup(Fact):
+    """Renewals of one state, category, outcome or size: how many, and both amounts by currency."""
+
+    name: str
+    renewals: int
+    order_value: Sums
+    renewal_amount: Sums
+
+
+class Valued(Protocol):
+    """A renewal with the two amounts that may be known of it."""
+
+    @property
+    def order_value(self) -> Money | None:
+        """What the order that brought the contract is worth."""
+        ...
+
+    @property
+    def renewal_amount(self) -> Money | None:
+        """What the deal that renews it is worth."""
+        ...
+
+
+def renewal_group(name: str, members: Sequence[Valued]) -> RenewalGroup:
+    """A group of renewals with its sums."""
+    return RenewalGroup(
+        name=name,
+        renewals=len(members),
+        order_value=sums(one.order_value for one in members),
+        renewal_amount=sums(one.renewal_amount for one in members),
+    )
+
+
+def view_of(taken: ReadinessSnapshot) -> View:
+    """What figures need of a snapshot."""
+    named = {signal.name: signal for signal in taken.signals}
+    payments = _facts(named.get(BILLING))
+    amount = _facts(named.get(CRM)).get("amount")
+    return View(
+        taken_at=taken.taken_at,
+        state=taken.state,
+        forecast=taken.forecast,
+        unknown=[s.name for s in taken.signals if s.state is SignalState.UNKNOWN],
+        outcome=taken.outcome,
+        payment_status=payments.get("status", ""),
+        payment_level=payments.get("level", ""),
+        renewal_amount=Money.model_validate(amount) if amount else None,
+    )
+
+
+def _facts(signal: Signal | None) -> dict[str, object]:
+    return signal.facts if signal is not None else {}
+
+
+def view_at(
+    history: RenewalHistory, window: int, windows: Sequence[int], today: date
+) -> View | None:
+    """The view that stood when a window (days before the renewal) opened; None where it has not
+    opened yet, where nobody looked before the next one, or where it was decided by then.
+
+    The first of that day; else the newest before it, which then still stood; else the first after.
+    """
+    opens = history.renews_on - timedelta(days=window)
+    if opens > today:
+        return None
+    smaller = max((other for other in windows if other < window), default=0)
+    ends = history.renews_on - timedelta(days=smaller)
+    views = history.views
+    found = next((view for view in views if view.taken_at.date() == opens), None)
+    found = found or next((v for v in reversed(views) if v.taken_at.date() < opens), None)
+    found = found or next((v for v in views if opens < v.taken_at.date() < ends), None)
+    return found if found is not None and found.outcome is None else None

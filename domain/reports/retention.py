@@ -1,0 +1,76 @@
+"""Retention: what became of the renewals whose date lies in a period, by number and value (R22)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from canonical.orders import Fact
+from canonical.renewal import RenewalOutcome
+from domain.reports.figures import Share, share
+from domain.reports.renewal_history import RenewalGroup, RenewalHistory, renewal_group
+
+KEPT = (RenewalOutcome.WON, RenewalOutcome.DOWNSIZED)
+UNDECIDED = "undecided"
+
+
+class EndedContract(Fact):
+    """A contract that ended before its window opened, so that there was nothing to renew."""
+
+    connection: str
+    contract_id: str
+    account_id: str
+    state: str
+
+
+class RetentionReport(Fact):
+    """Renewals of a period by outcome.
+
+    `kept` is how many of the decided ones were won or downsized; `ended_before_window` are
+    contracts that were cancelled or lapsed in the period without ever coming up for renewal, which
+    belong to no renewal date and are not part of `kept`.
+    """
+
+    since: date
+    until: date
+    renewals: int
+    by_outcome: list[RenewalGroup]
+    kept: Share
+    ended_before_window: dict[str, int] = {}
+
+
+def retention_report(
+    histories: Iterable[RenewalHistory],
+    never_seen: int,
+    ended: Sequence[EndedContract],
+    since: date,
+    until: date,
+) -> RetentionReport:
+    """The report; `never_seen` are renewals of the period at which nobody has looked yet."""
+    given = [one for one in histories if since <= one.renews_on <= until]
+    decided = [one for one in given if one.outcome is not None]
+    groups = [(o.value, [h for h in decided if h.outcome is o]) for o in RenewalOutcome]
+    groups.append((UNDECIDED, [one for one in given if one.outcome is None]))
+    found = [renewal_group(name, members) for name, members in groups]
+    found[-1] = _with_unseen(found[-1], never_seen)
+    counts: dict[str, int] = {}
+    for one in ended:
+        counts[one.state] = counts.get(one.state, 0) + 1
+    return RetentionReport(
+        since=since,
+        until=until,
+        renewals=len(given) + never_seen,
+        by_outcome=[group for group in found if group.renewals],
+        kept=share(sum(one.outcome in KEPT for one in decided), len(decided)),
+        ended_before_window=counts,
+    )
+
+
+def _with_unseen(group: RenewalGroup, number: int) -> RenewalGroup:
+    """Nothing is known of their amounts."""
+    value, amount = group.order_value, group.renewal_amount
+    return group.model_copy(
+        update={
+            "renewals": group.renewals + number,
+            "order_value": value.model_copy(update={"unknown": value.unknown + number}),
+            "renewal_amount": amount.model_copy(update={"unknown": amount.unknown + number}),
+        }
+    )

@@ -1,0 +1,126 @@
+"""The indicators over the ledger: each with how many cases it rests on (R27, R81, R82, R150)."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from canonical.definitions import in_force
+from canonical.milestones import Milestone
+from canonical.orders import Fact
+from domain.reports.foresight import (
+    ForecastAccuracy,
+    RenewalWarning,
+    forecast_accuracy,
+    renewal_warning,
+)
+from domain.reports.leadership import (
+    BillingActivation,
+    CasesBeforeDue,
+    OnboardingLaunch,
+    PaymentsShown,
+    RenewalsReflectPayments,
+    billing_activation,
+    cases_before_due,
+    onboarding_launch,
+    renewals_reflect_payments,
+)
+from domain.reports.reaction import OverdueReaction, overdue_reaction
+from domain.reports.receivables import Position, own_assessment
+from governance.catalogue import Catalogue
+from governance.processes import Per
+from ledger.clocks import WAITING
+from ledger.database import Database
+from ledger.views.orders import QUOTE_TO_CASH, order_progress
+from ledger.views.positions import positions_of
+from ledger.views.reactions import opened_cases, overdue_invoices, risk_calls
+from ledger.views.renewal_histories import renewal_histories, upcoming_renewals
+
+
+class IndicatorsReport(Fact):
+    """All indicators over a period, `as_of` the moment of asking.
+
+    Renewals belong to the period by their date, invoices by their due date, orders by their
+    acceptance, cases by when they were opened.
+    """
+
+    since: date
+    as_of: datetime
+    definitions: list[str]
+    overdue_to_action: OverdueReaction
+    forecast: ForecastAccuracy
+    renewal_warning: RenewalWarning
+    cases_before_due: CasesBeforeDue
+    onboarding_launch: OnboardingLaunch
+    billing_activation: BillingActivation
+    renewals_reflect_payments: RenewalsReflectPayments
+
+
+async def indicators(
+    db: Database, catalogue: Catalogue, since: date, now: datetime
+) -> IndicatorsReport:
+    """Every indicator, by the catalogue in force."""
+    begins = datetime.combine(since, time.min, UTC)
+    windows = catalogue.definitions.renewal.windows_days
+    # A window opens before its renewal: those whose windows have opened by now count.
+    last = now.date() + timedelta(days=max(windows))
+    histories = await renewal_histories(db, since, last)
+    orders = await order_progress(db, begins)
+    names = ("account_financial_status", "renewal_date", "renewal_readiness")
+    return IndicatorsReport(
+        since=since,
+        as_of=now,
+        definitions=[in_force(name, catalogue.definitions.versions) for name in names],
+        overdue_to_action=overdue_reaction(
+            await overdue_invoices(db, begins), await risk_calls(db)
+        ),
+        forecast=forecast_accuracy(histories, windows, now.date()),
+        renewal_warning=renewal_warning(histories),
+        cases_before_due=cases_before_due(await opened_cases(db, begins), _objectives(catalogue)),
+        onboarding_launch=onboarding_launch(
+            orders, catalogue.reports.indicators.onboarding_launch_hours, now
+        ),
+        billing_activation=billing_activation(orders, _activation_limit(catalogue), now),
+        renewals_reflect_payments=renewals_reflect_payments(
+            await _payments_shown(db, catalogue, now)
+        ),
+    )
+
+
+def _objectives(catalogue: Catalogue) -> dict[str, timedelta]:
+    """Of processes that come to an end: one that watches over an account or contract has none."""
+    return {
+        name: timedelta(minutes=process.objective_minutes)
+        for name, process in catalogue.processes.processes.items()
+        if process.per is Per.OPPORTUNITY
+    }
+
+
+def _activation_limit(catalogue: Catalogue) -> timedelta | None:
+    """How soon an order's subscription is expected to be active; None where nothing is."""
+    limits = [
+        one.within
+        for one in catalogue.expectations.expectations.values()
+        if one.process == QUOTE_TO_CASH
+        and one.after is Milestone.ORDER_ACCEPTED
+        and one.then is Milestone.SUBSCRIPTION_ACTIVATED
+    ]
+    return min(limits, default=None)
+
+
+async def _payments_shown(db: Database, catalogue: Catalogue, now: datetime) -> list[PaymentsShown]:
+    """What open renewals say of payments, beside what is on record now."""
+    rules, today = catalogue.definitions.risk_rules(), now.date()
+    until = today + timedelta(days=max(catalogue.definitions.renewal.windows_days))
+    seen = [one for one in await upcoming_renewals(db, until) if one.state != WAITING]
+    kept = await positions_of(db, [one.account_id for one in seen])
+    shown = []
+    for one in seen:
+        position = kept.get(one.account_id) or Position(account_id=one.account_id)
+        found = own_assessment(position, rules, today)
+        shown.append(
+            PaymentsShown(
+                shown_status=one.payment_status,
+                shown_level=one.payment_level,
+                status=found.status.value if position.own else "",
+                level=found.level.value,
+            )
+        )
+    return shown

@@ -1,0 +1,164 @@
+"""The four reports over the ledger, each with how current it is (R22).
+
+`sources` are the connections that the report rests on by the settings; those of which records were
+read count as well, so that nothing on record goes without an age.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Generic, TypeVar
+
+from canonical.definitions import in_force
+from canonical.facts import Kind
+from domain.reports.expansion import ExpansionReport, expansion_report
+from domain.reports.forecast import ForecastReport, forecast_report
+from domain.reports.freshness import Freshness, SourceAge, ages, freshness, source_age
+from domain.reports.receivables import ReceivablesReport, own_assessment, receivables_report
+from domain.reports.retention import RetentionReport, retention_report
+from governance.catalogue import Catalogue
+from ledger.clocks import WAITING
+from ledger.database import Database
+from ledger.views.positions import positions, unowned_invoices
+from ledger.views.reactions import amendments
+from ledger.views.renewal_histories import (
+    ended_contracts,
+    renewal_histories,
+    upcoming_renewals,
+)
+from ledger.views.sources import given_up, source_places, telling
+
+T = TypeVar("T")
+DAY = timedelta(days=1)
+LOOKS = "looks at open renewals"
+RENEWAL_DEFINITIONS = ("renewal_date", "renewal_eligibility", "renewal_readiness")
+
+
+@dataclass(frozen=True)
+class Report(Generic[T]):
+    """A report, how current it is, and the definitions (`name@version`) that it rests on."""
+
+    name: str
+    freshness: Freshness
+    definitions: list[str]
+    body: T
+
+
+async def forecast(
+    db: Database, catalogue: Catalogue, sources: Iterable[str], until: date, now: datetime
+) -> Report[ForecastReport]:
+    """What is to renew until a day; incomplete where signals are unknown, stale where nobody has
+    looked at an open renewal for too long."""
+    limits = catalogue.reports.forecast
+    given = await upcoming_renewals(db, until)
+    body = forecast_report(given, until, now.date())
+    opened = [one.looked_at for one in given if one.state != WAITING]
+    looks = [source_age(LOOKS, min(opened), limits.look_hours, now)] if opened else []
+    missing = []
+    if body.with_unknown_signals:
+        number = body.with_unknown_signals
+        missing.append(f"renewals with a signal that is not known: {number}")
+    current = await _current(
+        db,
+        sources,
+        Kind.CONTRACT,
+        limits.source_hours,
+        now,
+        missing=missing,
+        besides=looks,
+    )
+    return Report("forecast", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
+
+
+async def billing(
+    db: Database, catalogue: Catalogue, sources: Iterable[str], now: datetime
+) -> Report[ReceivablesReport]:
+    """How accounts stand with their own invoices today, by the definitions in force."""
+    rules, today = catalogue.definitions.risk_rules(), now.date()
+    found = []
+    async for position in positions(db):
+        assessed = own_assessment(position, rules, today)
+        # Sums are all that the report keeps of an account: there may be many.
+        found.append(assessed.model_copy(update={"invoices": [], "reasons": []}))
+    body = receivables_report(found)
+    limit = catalogue.reports.billing.source_hours
+    missing = []
+    if body.unknown:
+        missing.append(f"accounts whose payments are not known: {body.unknown}")
+    if nameless := await unowned_invoices(db):
+        missing.append(f"invoices that name no account, and count for none: {nameless}")
+    names = ("account_financial_status", "invoice_collection_status", "invoice_delinquent")
+    current = await _current(db, sources, Kind.INVOICE, limit, now, missing=missing)
+    return Report("billing", current, _names(catalogue, *names), body)
+
+
+async def expansion(
+    db: Database,
+    catalogue: Catalogue,
+    sources: Iterable[str],
+    since: date,
+    until: date,
+    now: datetime,
+) -> Report[ExpansionReport]:
+    """When contracts were amended, and how renewals came out; money only where it is on record."""
+    told = await amendments(db, _midnight(since))
+    histories = await renewal_histories(db, since, until)
+    body = expansion_report(told, histories, since, until)
+    limit = catalogue.reports.expansion.source_hours
+    missing = ["what an amendment changed of a contract's value is not on record"]
+    lacks = missing if body.amendments else []
+    current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=lacks)
+    return Report("expansion", current, _names(catalogue, "renewal_date"), body)
+
+
+async def retention(
+    db: Database,
+    catalogue: Catalogue,
+    sources: Iterable[str],
+    since: date,
+    until: date,
+    now: datetime,
+) -> Report[RetentionReport]:
+    """What became of the renewals of a period."""
+    histories = await renewal_histories(db, since, until)
+    seen = {(one.connection, one.contract_id, one.renews_on) for one in histories}
+    open_ones = [one for one in await upcoming_renewals(db, until) if one.renews_on >= since]
+    never_seen = [
+        one for one in open_ones if (one.connection, one.contract_id, one.renews_on) not in seen
+    ]
+    ended = await ended_contracts(db, _midnight(since), _midnight(until + DAY))
+    body = retention_report(histories, len(never_seen), ended, since, until)
+    limit = catalogue.reports.retention.source_hours
+    past = sum(h.outcome is None and h.renews_on < now.date() for h in histories)
+    past += sum(one.renews_on < now.date() for one in never_seen)
+    missing = [f"renewals past their date without an outcome: {past}"] if past else []
+    current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=missing)
+    return Report("retention", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
+
+
+async def _current(
+    db: Database,
+    sources: Iterable[str],
+    kind: Kind,
+    limit_hours: int,
+    now: datetime,
+    *,
+    missing: Iterable[str] = (),
+    besides: Iterable[SourceAge] = (),
+) -> Freshness:
+    """How current what these connections and all that tell of a kind of record say is."""
+    names = {*sources, *(await telling(db, [kind.value]))}
+    aged = [*ages(await source_places(db, names), limit_hours, now), *besides]
+    lost = [
+        f"{name}: messages that were given up: {number}"
+        for name, number in (await given_up(db, names)).items()
+    ]
+    return freshness(aged, now, [*missing, *lost])
+
+
+def _names(catalogue: Catalogue, *names: str) -> list[str]:
+    return [in_force(name, catalogue.definitions.versions) for name in names]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)

@@ -1,0 +1,250 @@
+"""`tieline portfolio`: the four reports on all accounts and contracts, and the indicators."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.text import Text
+
+from canonical.errors import Misconfigured
+from domain.reports.expansion import ExpansionReport
+from domain.reports.figures import Sums
+from domain.reports.forecast import ForecastReport
+from domain.reports.freshness import Age, Freshness
+from domain.reports.receivables import ReceivablesGroup, ReceivablesReport
+from domain.reports.renewal_history import RenewalGroup
+from domain.reports.retention import RetentionReport
+from governance.catalogue import Catalogue, load_catalogue
+from ledger.database import Database
+from ledger.views import reports
+from ledger.views.reports import Report
+from tieline.cli import portfolio_indicators, portfolio_workflows
+from tieline.cli.asking import asked
+from tieline.cli.moments import lasting, moment, shown
+from tieline.cli.output import Context, context_of, out, print_table, show
+from tieline.settings import Settings
+
+T = TypeVar("T")
+portfolio_app = typer.Typer(
+    help="Report on all accounts and renewals, each report with how current it is.",
+    no_args_is_help=True,
+)
+CONTRACTS, INVOICES, DEALS = "subscription_state", "invoices", "order_value"
+SinceOption = Annotated[
+    str, typer.Option("--since", help="First day (default: reports.toml, indicators.since_days).")
+]
+UntilOption = Annotated[str, typer.Option("--until", help="Last day (default: today, UTC).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    portfolio_indicators.register(portfolio_app)
+    portfolio_workflows.register(portfolio_app)
+    app.add_typer(portfolio_app, name="portfolio")
+
+
+@portfolio_app.command(
+    "forecast",
+    epilog="Examples:\n\ntieline portfolio forecast\n\n"
+    "tieline --json portfolio forecast --within-days 180",
+)
+def forecast(
+    context: typer.Context,
+    within_days: Annotated[
+        int, typer.Option(min=0, max=36_500, help="What renews within so many days, or should.")
+    ] = 90,
+) -> None:
+    """Show the renewal forecast: what has no outcome yet, by state and by forecast category."""
+    shared, now = context_of(context), datetime.now(UTC)
+    until = now.date() + timedelta(days=within_days)
+    found = _made(
+        shared,
+        (CONTRACTS, DEALS),
+        lambda db, catalogue, sources: reports.forecast(db, catalogue, sources, until, now),
+    )
+    show(shared, found, lambda: _render_forecast(found))
+
+
+@portfolio_app.command(
+    "billing",
+    epilog="Examples:\n\ntieline portfolio billing\n\ntieline --json portfolio billing",
+)
+def billing(context: typer.Context) -> None:
+    """Show billing status: accounts by risk level and financial status, overdue and disputed."""
+    shared, now = context_of(context), datetime.now(UTC)
+    found = _made(
+        shared,
+        (INVOICES,),
+        lambda db, catalogue, sources: reports.billing(db, catalogue, sources, now),
+    )
+    show(shared, found, lambda: _render_billing(found))
+
+
+@portfolio_app.command(
+    "expansion",
+    epilog="Examples:\n\ntieline portfolio expansion\n\n"
+    "tieline --json portfolio expansion --since 2026-01-01 --until 2026-03-31",
+)
+def expansion(context: typer.Context, since: SinceOption = "", until: UntilOption = "") -> None:
+    """Show expansion timing: amendments by month, and how large renewals came out."""
+    shared, now = context_of(context), datetime.now(UTC)
+
+    def ask(
+        db: Database, catalogue: Catalogue, sources: list[str]
+    ) -> Awaitable[Report[ExpansionReport]]:
+        first, last = period(catalogue, since, until, now)
+        return reports.expansion(db, catalogue, sources, first, last, now)
+
+    found = _made(shared, (CONTRACTS, DEALS), ask)
+    show(shared, found, lambda: _render_expansion(found))
+
+
+@portfolio_app.command(
+    "retention",
+    epilog="Examples:\n\ntieline portfolio retention\n\n"
+    "tieline --json portfolio retention --since 2026-01-01 --until 2026-03-31",
+)
+def retention(context: typer.Context, since: SinceOption = "", until: UntilOption = "") -> None:
+    """Show retention: what became of the renewals of a period, by number and value."""
+    shared, now = context_of(context), datetime.now(UTC)
+
+    def ask(
+        db: Database, catalogue: Catalogue, sources: list[str]
+    ) -> Awaitable[Report[RetentionReport]]:
+        first, last = period(catalogue, since, until, now)
+        return reports.retention(db, catalogue, sources, first, last, now)
+
+    found = _made(shared, (CONTRACTS, DEALS), ask)
+    show(shared, found, lambda: _render_retention(found))
+
+
+def period(catalogue: Catalogue, since: str, until: str, now: datetime) -> tuple[date, date]:
+    """The first and last day asked for; raises Misconfigured for what is no period."""
+    last = (moment("--until", until, now) or now).date()
+    first = moment("--since", since, now)
+    begins = first.date() if first else last - timedelta(catalogue.reports.indicators.since_days)
+    if begins > last:
+        raise Misconfigured(f"--since {begins} is after --until {last}; exchange them")
+    return begins, last
+
+
+def _made(
+    shared: Context,
+    domains: tuple[str, ...],
+    ask: Callable[[Database, Catalogue, list[str]], Awaitable[T]],
+) -> T:
+    """A report over the ledger, with the connections whose systems own these domains."""
+    settings = shared.settings()
+    catalogue = load_catalogue(settings.catalogue)
+    sources = _owners(settings, catalogue, domains)
+    return asked(settings, lambda db: ask(db, catalogue, sources))
+
+
+def _owners(settings: Settings, catalogue: Catalogue, domains: tuple[str, ...]) -> list[str]:
+    roles = {catalogue.systems.owner_of(domain) for domain in domains}
+    return [name for name, one in settings.connections.items() if one.role in roles]
+
+
+def _render_head(report: Report[Any]) -> None:
+    current: Freshness = report.freshness
+    marks = [("stale", current.stale), ("incomplete", current.incomplete)]
+    said = ", ".join(word for word, is_so in marks if is_so)
+    style = "yellow" if said else "green"
+    title = Text.assemble((report.name, "bold"), "  ", (said or "current", style))
+    out.print(Text.assemble(title, f", as of {shown(current.as_of)}"))
+    print_table(
+        ["source", "as of", "age", "limit", ""],
+        [
+            (
+                one.source,
+                shown(one.as_of) or "never read",
+                lasting(one.age_seconds),
+                f"{one.limit_hours} h",
+                one.state.value if one.state is not Age.FRESH else "",
+            )
+            for one in current.sources
+        ],
+        empty="It rests on no source that is known.",
+    )
+    for reason in current.because:
+        out.print(f"because {reason}", soft_wrap=True)
+    out.print(f"definitions: {' '.join(report.definitions)}")
+
+
+def _render_forecast(report: Report[ForecastReport]) -> None:
+    _render_head(report)
+    body = report.body
+    out.print(
+        f"until {body.until}: renewals {body.renewals}, past their date {body.past_their_date}"
+    )
+    _render_groups("state", body.by_state)
+    _render_groups("forecast", body.by_forecast)
+
+
+def _render_billing(report: Report[ReceivablesReport]) -> None:
+    _render_head(report)
+    body = report.body
+    out.print(f"accounts {body.accounts}, not known {body.unknown}")
+    for title, groups in (("level", body.by_level), ("status", body.by_status)):
+        print_table([title, ">accounts", ">overdue", ">disputed"], list(map(_line, groups)))
+
+
+def _line(group: ReceivablesGroup) -> tuple[Any, ...]:
+    overdue, disputed = (", ".join(map(str, m)) for m in (group.overdue, group.disputed))
+    return group.name, group.accounts, overdue, disputed
+
+
+def _render_expansion(report: Report[ExpansionReport]) -> None:
+    _render_head(report)
+    body = report.body
+    out.print(
+        f"{body.since} to {body.until}: amendments {body.amendments}, "
+        f"contracts amended {body.amended_contracts}"
+    )
+    print_table(
+        ["month", ">amendments", ">contracts", "left them"],
+        [
+            (
+                one.month,
+                one.amendments,
+                one.contracts,
+                ", ".join(f"{status} {number}" for status, number in one.by_status.items()),
+            )
+            for one in body.months
+        ],
+        empty="No amendment is on record.",
+    )
+    _render_groups("renewed", body.renewals_by_size)
+
+
+def _render_retention(report: Report[RetentionReport]) -> None:
+    _render_head(report)
+    body = report.body
+    kept = body.kept
+    rate = "no data" if kept.percent is None else f"{kept.percent} %"
+    out.print(
+        f"{body.since} to {body.until}: renewals {body.renewals}, "
+        f"kept {kept.met} of {kept.of} decided ({rate})"
+    )
+    _render_groups("outcome", body.by_outcome)
+    for state, number in body.ended_before_window.items():
+        out.print(f"contracts {state} before their window opened: {number}")
+
+
+def _render_groups(title: str, groups: list[RenewalGroup]) -> None:
+    print_table(
+        [title, ">renewals", ">order value", ">renewal amount"],
+        [
+            (one.name, one.renewals, _sums(one.order_value), _sums(one.renewal_amount))
+            for one in groups
+        ],
+        empty="No renewal is on record.",
+    )
+
+
+def _sums(sums: Sums) -> str:
+    """The amounts, and of how many renewals none is known."""
+    said = ", ".join(map(str, sums.amounts))
+    unknown = f"{sums.unknown} not known" if sums.unknown else ""
+    return " + ".join(part for part in (said, unknown) if part)

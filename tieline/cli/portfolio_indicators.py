@@ -1,0 +1,130 @@
+"""`tieline portfolio indicators`: what has been measured, with how many cases it rests on."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from canonical.errors import Misconfigured
+from domain.reports.figures import Lead, Share, Spread
+from governance.catalogue import load_catalogue
+from ledger.views.indicators import IndicatorsReport, indicators
+from tieline.cli.asking import asked
+from tieline.cli.moments import lasting, moment, shown
+from tieline.cli.output import context_of, out, print_table, show
+
+NO_DATA = "no data"
+Row = tuple[str, str, int, str]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the portfolio's."""
+    app.command(
+        "indicators",
+        epilog="Examples:\n\ntieline portfolio indicators\n\n"
+        "tieline --json portfolio indicators --since 2026-01-01",
+    )(show_indicators)
+
+
+def show_indicators(
+    context: typer.Context,
+    since: Annotated[
+        str,
+        typer.Option(help="First day (default: reports.toml, indicators.since_days)."),
+    ] = "",
+) -> None:
+    """Show the indicators: reaction, forecast accuracy, early warning, leadership's three.
+
+    One for which nothing is on record says "no data".
+    """
+    shared, now = context_of(context), datetime.now(UTC)
+    settings = shared.settings()
+    catalogue = load_catalogue(settings.catalogue)
+    first = moment("--since", since, now)
+    begins = (first or now - timedelta(catalogue.reports.indicators.since_days)).date()
+    if begins > now.date():
+        raise Misconfigured(f"--since {begins} lies ahead; give a day that has passed")
+    found = asked(settings, lambda db: indicators(db, catalogue, begins, now))
+    show(shared, found, lambda: _render(found))
+
+
+def _render(found: IndicatorsReport) -> None:
+    out.print(f"since {found.since}, as of {shown(found.as_of)}, by {' '.join(found.definitions)}")
+    rows = [*_reaction(found), *_forecast(found), *_warning(found), *_leadership(found)]
+    print_table(["indicator", "says", ">cases", "of these"], rows)
+
+
+def _reaction(found: IndicatorsReport) -> list[Row]:
+    seen = found.overdue_to_action
+    rest = (
+        f"{seen.call_was_open} with a call open already, {seen.settled_first} settled first, "
+        f"{seen.without_call} without a call"
+    )
+    return [("overdue to the CSM's call", _spread(seen.to_call), seen.overdue, rest)]
+
+
+def _forecast(found: IndicatorsReport) -> list[Row]:
+    rows: list[Row] = []
+    for window in found.forecast.windows:
+        told = [
+            f"{one.forecast} {one.renewed.met} of {one.renewed.of} renewed"
+            for one in window.by_forecast
+        ]
+        name = f"T-{window.window_days}"
+        complete, accurate = window.complete, window.accurate
+        rows.append((f"complete view at {name}", _share(complete), complete.of, ""))
+        rows.append((f"forecast right at {name}", _share(accurate), accurate.of, ", ".join(told)))
+    return rows
+
+
+def _warning(found: IndicatorsReport) -> list[Row]:
+    warned, cases = found.renewal_warning, found.cases_before_due
+    blocked, ended = warned.blocked_before, warned.ended_with_warning
+    before = f"opened {_spread(cases.before_due)} before" if cases.before_due.count else ""
+    return [
+        ("blocked before the renewal's date", _lead(blocked), blocked.count, ""),
+        ("ended renewals that were warned of", _share(ended), ended.of, ""),
+        ("cases before their process was due", _share(cases.in_time), cases.cases, before),
+    ]
+
+
+def _leadership(found: IndicatorsReport) -> list[Row]:
+    launch, active = found.onboarding_launch, found.billing_activation
+    shown_ = found.renewals_reflect_payments
+    launched = (
+        f"{launch.late} late, {launch.not_launched} not launched, {launch.not_due} not due; "
+        f"within {launch.limit_hours} h"
+    )
+    limit = "no limit" if active.limit_minutes is None else f"within {active.limit_minutes} min"
+    activated = (
+        f"{active.late} late, {active.not_activated} not activated, "
+        f"{active.booked_before} booked before, {active.not_due} not due; {limit}"
+    )
+    differ = f"{shown_.differ} differ, {shown_.unknown} not known"
+    return [
+        ("onboardings launched on time", _share(launch.on_time), launch.on_time.of, launched),
+        (
+            "billing activated by the rules",
+            _share(active.by_the_rules),
+            active.by_the_rules.of,
+            activated,
+        ),
+        ("renewals show today's payments", _share(shown_.reflected), shown_.reflected.of, differ),
+    ]
+
+
+def _share(share: Share) -> str:
+    return NO_DATA if share.percent is None else f"{share.percent} % ({share.met} of {share.of})"
+
+
+def _spread(spread: Spread) -> str:
+    if not spread.count:
+        return NO_DATA
+    median, most = lasting(spread.median_seconds), lasting(spread.p90_seconds)
+    return f"median {median}, 90th percentile {most}"
+
+
+def _lead(lead: Lead) -> str:
+    if not lead.count:
+        return NO_DATA
+    return f"median {lead.median_days} d, nine of ten at least {lead.p10_days} d"
