@@ -8,13 +8,13 @@ from sqlmodel import Session
 
 from canonical.connections import Environment
 from canonical.effects import ProcessRef
-from canonical.events import TYPES, CanonicalEvent, RenewalWindowOpened
+from canonical.events import CanonicalEvent, RenewalWindowOpened
 from canonical.portfolio import ReadinessUpdate
 from canonical.renewal import ReadinessSnapshot
 from canonical.renewal_messages import OpenWindow, TakeSnapshot
 from ledger import audit
 from ledger.clocks import keep_seen
-from ledger.events import append_event, event_id
+from ledger.events import append_event, event_of
 from ledger.models.portfolio import renewals, snapshots
 from ledger.upserts import Upsert
 
@@ -103,18 +103,13 @@ def _opened(
         renews_on=window.opened_for,
         account_id=taken.account_id,
     )
-    kind, version = TYPES[type(data)]
-    cause = f"{taken.connection}/{taken.contract_id}/{window.opened_for}"
-    return CanonicalEvent(
-        id=event_id(kind, cause),
-        type=kind,
-        version=version,
+    return event_of(
+        data,
+        f"{taken.connection}/{taken.contract_id}/{window.opened_for}",
         source=process.process,
         subject=f"contract/{taken.contract_id}",
         occurred_at=window.since,
         correlation_id=process.correlation_id,
-        causation_id=cause,
         legal_entity=legal_entity,
         environment=environment,
-        body=data.model_dump(mode="json"),
     )
