@@ -5,15 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
+from activities.feeds import FeedActivities
 from canonical.errors import NotFound
 from canonical.facts import InvoiceFacts, InvoiceStatus, Kind
 from canonical.inbound import Channel, InboundEvent
 from canonical.ports.events import EventsPort
+from ledger.feeds import Feeds
 from ledger.inbox import InboxState
 from ledger.views.inbox import InboxLine
 from simulators.stripe import StripeSimulator, disputes
 from simulators.stripe.store import Call, Obj
+from tests.adapters.contracts.intake import MAIN
 from tests.adapters.test_stripe_events import MONTH, Account, StripeContract
 
 
@@ -167,6 +171,26 @@ class TestStripeDisputes(StripeContract):
             "events", "disputes", "invoice_payments",
             "events", "invoices", "invoice_payments", "disputes",
         ]  # fmt: skip
+
+    async def test_a_dispute_that_no_endpoint_asked_for_is_found_by_the_count(
+        self, events: EventsPort, simulator: StripeSimulator, bank: Bank, empty_ledger: Path
+    ) -> None:
+        """An endpoint of old has not these types, and Stripe leaves nothing undelivered for it."""
+        simulator.advance(-3_600)
+        dispute = bank.change(0)
+        for told in simulator.account.remembered():
+            told.pending = False
+
+        async with self.ledger(empty_ledger, events) as ledger:
+            await ledger.poll()
+            polled = await ledger.lines()
+            feed = FeedActivities(events, "main", ledger.polling, Feeds(ledger.db))
+            counted = await ActivityEnvironment().run(feed.count, MAIN)
+            lines = await ledger.lines()
+
+        assert polled == []
+        assert counted.missing == 0 < counted.told
+        assert dispute in {line.subject for line in lines}
 
     async def test_a_gap_older_than_the_list_tells_the_disputes_of_half_a_year(
         self, events: EventsPort, simulator: StripeSimulator, bank: Bank
