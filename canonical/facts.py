@@ -4,6 +4,7 @@ Facts are what decisions are made from. `version` orders two reads of one record
 own change stamp as text that sorts (UTC, ISO 8601), never the time of our reading.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -15,7 +16,8 @@ from canonical.orders import Fact
 
 
 class Kind(StrEnum):
-    """The kinds of records that other systems tell us about."""
+    """The kinds of records that other systems tell us about; a dispute is the bank's doubt about a
+    payment, and shows on the invoice that was paid."""
 
     OPPORTUNITY = "opportunity"
     INVOICE = "invoice"
@@ -23,6 +25,11 @@ class Kind(StrEnum):
     CASE = "case"
     ONBOARDING = "onboarding"
     TASK = "task"
+    DISPUTE = "dispute"
+
+
+# What is told of a kind without facts of its own is learned by reading a record of another kind.
+READ_AS: Mapping[str, Kind] = {Kind.DISPUTE: Kind.INVOICE}
 
 
 class SubjectFacts(Fact):

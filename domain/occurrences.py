@@ -103,11 +103,12 @@ def _invoice(
         overdue = InvoiceOverdue(**about, remaining=now.remaining, due_on=now.due_on)
         late = datetime.combine(now.due_on, time.max, UTC).replace(microsecond=0)
         yield Occurrence(overdue, late, once=now.due_on.isoformat())
-    if _more_is_paid(before, now):
+    is_paid = _more_is_paid(before, now)
+    if is_paid:
         in_full = now.status is InvoiceStatus.PAID
         received = PaymentReceived(**about, paid=now.paid, remaining=now.remaining, in_full=in_full)
         yield Occurrence(received, now.paid_at or now.changed_at, once=_payment(now))
-    elif before and before.status is not InvoiceStatus.DRAFT and _owed(before) != _owed(now):
+    if _is_adjusted(before, now, is_paid):
         adjusted = InvoiceAdjusted(
             **about,
             remaining=now.remaining,
@@ -117,6 +118,15 @@ def _invoice(
             failed_payments=now.failed_payments,
         )
         yield Occurrence(adjusted, now.changed_at, once=f"{now.version} {_owed(now)}")
+
+
+def _is_adjusted(before: InvoiceFacts | None, now: InvoiceFacts, is_paid: bool) -> bool:
+    """Whether more has changed than a payment tells: what else is owed since an earlier read, and a
+    dispute in any case, since it is a risk however little is known of the invoice."""
+    known = before if before and before.status is not InvoiceStatus.DRAFT else None
+    if now.disputed and not (known and known.disputed):
+        return True
+    return not is_paid and known is not None and _owed(known) != _owed(now)
 
 
 def _owed(invoice: InvoiceFacts) -> tuple[int | str | bool, ...]:

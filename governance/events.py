@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from canonical.connections import Role
-from canonical.facts import Kind
+from canonical.facts import READ_AS, Kind
 from canonical.inbound import NORMAL_PRIORITY
 from governance.section import Key, RoleName, Section
 
@@ -97,7 +97,8 @@ class Events(Section):
     def priority_of(self, kind: str) -> int:
         """The priority of a hint about a kind of record: that of the most urgent event it may tell;
         the normal one where no event follows from the kind."""
-        following = [event.priority for event in self.events.values() if event.kind == kind]
+        read = READ_AS.get(kind, kind)
+        following = [event.priority for event in self.events.values() if event.kind == read]
         return min(following, default=NORMAL_PRIORITY)
 
     def consumed_by(self, consumer: str) -> list[str]:

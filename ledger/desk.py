@@ -19,7 +19,7 @@ from canonical.desk import (
     ProcessRecord,
 )
 from canonical.effects import ProcessRef
-from canonical.events import TYPES, CanonicalEvent
+from canonical.events import CanonicalEvent
 from canonical.ids import digest
 from canonical.milestones import Milestone
 from ledger import audit, milestones
@@ -33,7 +33,7 @@ from ledger.case_records import (
 )
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
-from ledger.events import append_event, event_id
+from ledger.events import append_event, event_of
 from ledger.models.desk import processes
 from ledger.models.evidence import evidence
 from ledger.upserts import Upsert
@@ -107,20 +107,15 @@ class SqlDesk:
     def _event(
         self, process: ProcessRef, milestone: Milestone, at: datetime, told: Announcement
     ) -> CanonicalEvent:
-        kind, version = TYPES[type(told.data)]
-        cause = f"{process.workflow_id}/{milestone}"
-        return CanonicalEvent(
-            id=event_id(kind, cause),
-            type=kind,
-            version=version,
+        return event_of(
+            told.data,
+            f"{process.workflow_id}/{milestone}",
             source=process.process,
             subject=told.subject,
             occurred_at=at,
             correlation_id=process.correlation_id,
-            causation_id=cause,
             legal_entity=told.legal_entity,
             environment=self._environment,
-            body=told.data.model_dump(mode="json"),
         )
 
     async def record_process(self, record: ProcessRecord) -> None:

@@ -7,11 +7,11 @@ from sqlmodel import Session
 
 from canonical.connections import Environment
 from canonical.effects import EffectState, ExternalRef, ProcessRef
-from canonical.events import TYPES, CanonicalEvent, EventData
+from canonical.events import CanonicalEvent, EventData
 from domain.announcements import confirmed, reversed_
 from ledger import audit, crosswalk, milestones
 from ledger.effect_facts import EffectFacts, settle
-from ledger.events import append_event, event_id
+from ledger.events import append_event, event_of
 from ledger.scopes import Lease
 
 ERROR_CHARACTERS_MAX = 500
@@ -57,19 +57,15 @@ def _event(
     environment: Environment,
     now: datetime,
 ) -> CanonicalEvent:
-    kind, version = TYPES[type(data)]
-    return CanonicalEvent(
-        id=event_id(kind, effect.key),
-        type=kind,
-        version=version,
+    return event_of(
+        data,
+        effect.key,
         source=effect.connection,
         subject=f"{effect.subject.kind}/{effect.subject.id}",
         occurred_at=now,
         correlation_id=process.correlation_id,
-        causation_id=effect.key,
         legal_entity=effect.legal_entity,
         environment=environment,
-        body=data.model_dump(mode="json"),
     )
 
 

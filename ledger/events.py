@@ -1,11 +1,13 @@
 """The outbox: canonical events, written in the transaction that makes them true."""
 
 import hashlib
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlmodel import Session
 
-from canonical.events import CanonicalEvent, OutboxEvent
+from canonical.connections import Environment
+from canonical.events import TYPES, CanonicalEvent, EventData, OutboxEvent
 from ledger import audit
 from ledger.database import Database
 from ledger.models.evidence import events
@@ -23,6 +25,36 @@ EVENTS_PER_PAGE_MAX = 1000
 def event_id(event_type: str, cause: str) -> str:
     """The id of what a cause brings about: the same cause never makes two events."""
     return "ev-" + hashlib.sha256(f"{event_type}\n{cause}".encode()).hexdigest()[:32]
+
+
+def event_of(
+    data: EventData,
+    cause: str,
+    *,
+    source: str,
+    subject: str,
+    occurred_at: datetime,
+    correlation_id: str,
+    legal_entity: str,
+    environment: Environment,
+    caused_by: str = "",
+) -> CanonicalEvent:
+    """The event that a cause brings about, under the type and version of its data; `caused_by` is
+    what led to it, where that is more than the cause."""
+    kind, version = TYPES[type(data)]
+    return CanonicalEvent(
+        id=event_id(kind, cause),
+        type=kind,
+        version=version,
+        source=source,
+        subject=subject,
+        occurred_at=occurred_at,
+        correlation_id=correlation_id,
+        causation_id=caused_by or cause,
+        legal_entity=legal_entity,
+        environment=environment,
+        body=data.model_dump(mode="json"),
+    )
 
 
 def append_event(session: Session, event: CanonicalEvent) -> bool:

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from canonical.connections import Environment
 from canonical.effects import ProcessRef
-from canonical.events import TYPES, CanonicalEvent
+from canonical.events import CanonicalEvent
 from canonical.facts import FACTS, AnyFacts
 from canonical.feeds import Taken
 from canonical.ids import correlation_id
@@ -23,7 +23,7 @@ from domain.occurrences import Occurrence, occurrences
 from ledger import audit, milestones
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
-from ledger.events import append_event, event_id
+from ledger.events import append_event, event_of
 from ledger.inbox import InboxState, settle
 from ledger.models.desk import processes
 from ledger.models.intake import subjects
@@ -150,20 +150,17 @@ def _settle(
 
 
 def _event(hint: PendingEvent, facts: AnyFacts, occurrence: Occurrence) -> CanonicalEvent:
-    kind, version = TYPES[type(occurrence.data)]
     cause = f"{hint.source}/{facts.kind}/{facts.id}/{occurrence.once}"
-    return CanonicalEvent(
-        id=event_id(kind, cause),
-        type=kind,
-        version=version,
+    return event_of(
+        occurrence.data,
+        cause,
         source=hint.source,
         subject=f"{facts.kind}/{facts.id}",
         occurred_at=occurrence.occurred_at,
         correlation_id=correlation_id(cause),
-        causation_id=f"{hint.source}/{hint.event_id}",
+        caused_by=f"{hint.source}/{hint.event_id}",
         legal_entity=facts.legal_entity,
         environment=Environment(hint.environment),
-        body=occurrence.data.model_dump(mode="json"),
     )
 
 

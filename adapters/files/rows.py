@@ -13,14 +13,15 @@ from pydantic import ValidationError
 from adapters.files.problem import Problem
 from adapters.files.tables import Row, row_of
 from canonical.drops import Drop
-from canonical.facts import FACTS, AnyFacts, Kind
+from canonical.facts import FACTS, READ_AS, AnyFacts, Kind
 from canonical.ids import digest
 from canonical.inbound import NORMAL_PRIORITY, Channel, InboundEvent
 from canonical.money import Money
 
 TYPE = "row"
-# Deals start a process, and whoever runs it reads the whole order in the CRM.
-KINDS = frozenset(Kind) - {Kind.OPPORTUNITY}
+# Deals start a process, and whoever runs it reads the whole order in the CRM; a row is all that is
+# known of its record, so it is of a kind that has facts.
+KINDS = frozenset(Kind) - {Kind.OPPORTUNITY, *READ_AS}
 TIMES = (
     "posted_at", "paid_at", "started_at", "ended_at", "opened_at", "solved_at", "completed_at",
 )  # fmt: skip

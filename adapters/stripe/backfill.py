@@ -1,20 +1,20 @@
 """Which records changed in a window, by reading them: Stripe stamps no change on its objects."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 from adapters.stripe.api import Record, StripeApi
-from adapters.stripe.facts import newest_stamp
-from adapters.stripe.paths import GONE, INVOICES, SUBSCRIPTIONS
+from adapters.stripe.facts import made_at, newest_stamp
+from adapters.stripe.paths import DISPUTES, GONE, INVOICES, SUBSCRIPTIONS
 from canonical.facts import Kind
 
-# How long before the window an invoice may have been made that was settled within it.
+Changed = AsyncIterator[tuple[Kind, Record, datetime]]
+
+# How long before the window an invoice or a dispute may have been made that was settled within it.
 LOOKBACK = timedelta(days=180)
 
 
-async def changed_records(
-    api: StripeApi, since: datetime, until: datetime
-) -> AsyncIterator[tuple[Kind, Record, datetime]]:
+async def changed_records(api: StripeApi, since: datetime, until: datetime) -> Changed:
     """Kind, record and its newest own stamp, of each that changed in the window or may have.
 
     Told are invoices with a stamp in the window and every open one, since a partial payment or a
@@ -34,3 +34,17 @@ async def changed_records(
         stamp = newest_stamp(subscription)
         if subscription.get("status") not in GONE or stamp >= begin:
             yield Kind.CONTRACT, subscription, stamp
+
+
+async def changed_disputes(api: StripeApi, since: datetime, until: datetime) -> Changed:
+    """The same of disputes: every one made in the window or in the half year before it, since
+    neither an answer of the bank nor an end leaves a stamp."""
+    made = {"gte": int((since - LOOKBACK).timestamp()), "lt": int(until.timestamp())}
+    async for dispute in api.list(DISPUTES, created=made):
+        yield Kind.DISPUTE, dispute, made_at(dispute)
+
+
+CHANGED: dict[str, Callable[[StripeApi, datetime, datetime], Changed]] = {
+    "events": changed_records,
+    "disputes": changed_disputes,
+}

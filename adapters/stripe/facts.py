@@ -41,7 +41,7 @@ def from_stripe_invoice(
         return InvoiceFacts(
             **_origin(invoice, known_at, changed_at, _subscription_details(invoice)),
             number=invoice["number"] or "",
-            contract_id=_id(_subscription_details(invoice).get("subscription")),
+            contract_id=id_of(_subscription_details(invoice).get("subscription")),
             status=InvoiceStatus(invoice["status"]),
             total=from_stripe_amount(invoice["total"], currency),
             paid=from_stripe_amount(invoice["amount_paid"], currency),
@@ -55,7 +55,7 @@ def from_stripe_invoice(
             past_due=due is not None and due <= known_at,
         )
 
-    return _understood(read, invoice)
+    return understood(read, invoice)
 
 
 def from_stripe_subscription(
@@ -75,7 +75,7 @@ def from_stripe_subscription(
             ended_at=_moment(ended),
         )
 
-    return _understood(read, subscription)
+    return understood(read, subscription)
 
 
 def terms_digest(subscription: Record) -> str:
@@ -125,7 +125,12 @@ def newest_stamp(record: Record) -> datetime:
             stamps = [record.get(name) for name in SUBSCRIPTION_STAMPS]
         return datetime.fromtimestamp(max(stamp for stamp in stamps if stamp), UTC)
 
-    return _understood(read, record)
+    return understood(read, record)
+
+
+def made_at(record: Record) -> datetime:
+    """When a record was made; raises Malformed when it does not say so."""
+    return understood(lambda: datetime.fromtimestamp(record["created"], UTC), record)
 
 
 def _charged_at(invoice: Record) -> int | None:
@@ -153,7 +158,7 @@ def _price(price: Record) -> list[str]:
         return [price["id"]]
     recurring = price["recurring"] or {}
     every = f"{recurring.get('interval_count', 0)} {recurring.get('interval', '')}"
-    return [_id(price["product"]), price["currency"], f"{Decimal(each).normalize():f}", every]
+    return [id_of(price["product"]), price["currency"], f"{Decimal(each).normalize():f}", every]
 
 
 def _origin(
@@ -177,7 +182,8 @@ def _subscription_details(invoice: Record) -> Mapping[str, Any]:
     return parent.get("subscription_details") or {}
 
 
-def _id(reference: Any) -> str:
+def id_of(reference: Any) -> str:
+    """Of a reference, which is an id, an expanded record or nothing; empty for nothing."""
     if reference is None:
         return ""
     return str(reference["id"] if isinstance(reference, Mapping) else reference)
@@ -187,7 +193,8 @@ def _moment(stamp: int | None) -> datetime | None:
     return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
 
 
-def _understood(read: Callable[[], T], record: Record) -> T:
+def understood(read: Callable[[], T], record: Record) -> T:
+    """What is read of a record; raises Malformed when a needed field is gone."""
     try:
         return read()
     except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:

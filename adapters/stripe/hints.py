@@ -13,7 +13,7 @@ Event = Mapping[str, Any]
 SNAPSHOT, THIN = "event", "v2.core.event"
 THIN_PREFIX = "v1."
 
-# Asked for by name, since the list takes 20 names at most; these are also what an endpoint needs.
+# Asked for by name; these are also what an endpoint needs.
 INVOICE_TYPES = (
     "invoice.finalized", "invoice.updated", "invoice.paid", "invoice.overdue",
     "invoice.payment_failed", "invoice.overpaid", "invoice.voided",
@@ -26,7 +26,15 @@ CONTRACT_TYPES = (
     "subscription_schedule.created", "subscription_schedule.updated",
     "subscription_schedule.released", "subscription_schedule.canceled",
 )  # fmt: skip
-TYPES: dict[str, tuple[str, ...]] = {Kind.INVOICE: INVOICE_TYPES, Kind.CONTRACT: CONTRACT_TYPES}
+DISPUTE_TYPES = (
+    "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
+)  # fmt: skip
+# The event list takes 20 names at most, so it is followed as several.
+STREAMS = {"events": INVOICE_TYPES + CONTRACT_TYPES, "disputes": DISPUTE_TYPES}
+
+# What a thin event says it is about.
+RELATED = {"invoice": Kind.INVOICE, "subscription": Kind.CONTRACT, "dispute": Kind.DISPUTE}
 
 # An upcoming invoice has no id yet, a deleted draft has no record any more.
 NO_RECORD = frozenset({"invoice.upcoming", "invoice.deleted"})
@@ -94,7 +102,7 @@ def _snapshot_subject(kind: str, record: Mapping[str, Any]) -> Subject:
         begun = record["subscription"] or record.get("released_subscription")
         return _named(Kind.CONTRACT, begun)
     if group == "charge.dispute":
-        return _named(Kind.INVOICE, _disputed_invoice(record))
+        return Subject(Kind.DISPUTE, _text(record["id"]))
     return NOTHING
 
 
@@ -102,17 +110,8 @@ def _thin_subject(event: Event) -> Subject:
     related = event.get("related_object")
     if not related or event["type"].removeprefix(THIN_PREFIX) in NO_RECORD:
         return NOTHING
-    if related["type"] == "invoice":
-        return Subject(Kind.INVOICE, _text(related["id"]))
-    if related["type"] == "subscription":
-        return Subject(Kind.CONTRACT, _text(related["id"]))
-    return NOTHING
-
-
-def _disputed_invoice(dispute: Mapping[str, Any]) -> Any:
-    # Since basil a charge names no invoice; older versions do, on a charge that comes expanded.
-    charge = dispute.get("charge")
-    return charge.get("invoice") if isinstance(charge, Mapping) else dispute.get("invoice")
+    kind = RELATED.get(related["type"])
+    return Subject(kind, _text(related["id"])) if kind else NOTHING
 
 
 def _named(kind: Kind, reference: Any) -> Subject:

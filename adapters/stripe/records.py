@@ -5,7 +5,13 @@ from itertools import islice
 from typing import Any
 
 from adapters.stripe.api import Record, StripeApi
-from adapters.stripe.facts import from_stripe_invoice, from_stripe_subscription, newest_stamp
+from adapters.stripe.facts import (
+    from_stripe_invoice,
+    from_stripe_subscription,
+    id_of,
+    newest_stamp,
+    understood,
+)
 from adapters.stripe.paths import (
     DISPUTES,
     INVOICES,
@@ -42,11 +48,25 @@ class StripeRecords:
         moments = _moments(event, newest, newest_stamp(subscription))
         return from_stripe_subscription(subscription, **moments)
 
-    async def _existing(self, path: str, subject: str, expand: tuple[str, ...]) -> Record:
+    async def _existing(self, path: str, subject: str, expand: tuple[str, ...] = ()) -> Record:
         record = await self._api.get(f"{path}/{subject}", expand)
         if record is None or record.get("deleted"):
             raise NotFound(f"Stripe has no {path}/{subject}", about=subject)
         return record
+
+    async def disputed_invoice(self, dispute_id: str) -> str | None:
+        """The invoice that a disputed payment was made for; None when it was made for none.
+
+        A dispute names a charge and a payment intent, and an invoice payment the intent. A charge
+        without an intent leads nowhere: the list of invoice payments cannot be asked for it.
+        """
+        dispute = await self._existing(DISPUTES, dispute_id)
+        intent = understood(lambda: id_of(dispute["payment_intent"]), dispute)
+        if not intent:
+            return None
+        by = {"type": "payment_intent", "payment_intent": intent}
+        paid, _ = await self._api.page(PAYMENTS, payment=by, limit=1)
+        return understood(lambda: id_of(paid[0]["invoice"]), paid[0]) if paid else None
 
     async def _is_disputed(self, invoice: Record) -> bool:
         """Whether a payment of the invoice is disputed; neither it nor a charge names the other."""

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from simulators.kernel import json_response
 from simulators.sending import Mishaps
-from simulators.stripe import invoices, payments
+from simulators.stripe import disputes, invoices, payments
 from simulators.stripe.errors import StripeError
 from simulators.stripe.store import Account, Call, Obj, public
 
@@ -46,7 +46,7 @@ HAPPENINGS: dict[str, Happening] = {
         account, call, invoice, int(given["amount"])
     ),
     "overdue": _overdue,
-    "dispute": lambda account, call, invoice, given: payments.dispute(
+    "dispute": lambda account, call, invoice, given: disputes.dispute_invoice(
         account, call, invoice, **given
     ),
 }

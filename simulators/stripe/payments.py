@@ -1,9 +1,12 @@
-"""What happens to an open invoice: paid, in part or whole, not paid, overdue, disputed."""
+"""What happens to an open invoice: paid, in part or whole, not paid, credited, overdue."""
 
 from simulators.stripe.errors import StripeError
+from simulators.stripe.forms import check_names, mapping
 from simulators.stripe.lists import PAGING, page
 from simulators.stripe.routing import Endpoint
 from simulators.stripe.store import Account, Call, Obj
+
+_MADE_WITH = ("payment_intent", "payment_record")
 
 
 def settle(account: Account, call: Call, invoice: Obj, *, out_of_band: bool = False) -> Obj:
@@ -71,29 +74,6 @@ def tell_overdue(account: Account, call: Call) -> None:
             account.tell(call, "invoice.overdue", invoice)
 
 
-def dispute(account: Account, call: Call, invoice: Obj, status: str = "needs_response") -> Obj:
-    """The customer's bank disputes the newest payment of an invoice, or closes that dispute."""
-    payments = account.invoice_payments.with_value("invoice", invoice["id"])
-    if not payments:
-        raise StripeError("This invoice has no payment that could be disputed.")
-    intent = payments[-1]["payment"]["payment_intent"]
-    known = account.disputes.with_value("payment_intent", intent)
-    if known:
-        known[-1]["status"] = status
-        account.tell(call, "charge.dispute.closed", known[-1])
-        return known[-1]
-    made = account.disputes.add({
-        "id": account.ids.next("du"), "object": "dispute", "amount": payments[-1]["amount_paid"],
-        "balance_transactions": [], "charge": intent.replace("pi_", "ch_"),
-        "created": account.now(), "currency": invoice["currency"],
-        "enhanced_eligibility_types": [], "evidence": {}, "evidence_details": {},
-        "is_charge_refundable": False, "livemode": False, "metadata": {},
-        "payment_intent": intent, "reason": "general", "status": status,
-    })  # fmt: skip
-    account.tell(call, "charge.dispute.created", made)
-    return made
-
-
 def _hold(account: Account, call: Call, invoice: Obj, amount: int) -> None:
     now = account.now()
     payment = account.invoice_payments.add({
@@ -107,19 +87,22 @@ def _hold(account: Account, call: Call, invoice: Obj, amount: int) -> None:
 
 
 def list_payments(account: Account, call: Call) -> Obj:
-    """Payments of an invoice."""
-    return page(account.invoice_payments, call.params, "/v1/invoice_payments", index="invoice",
-                equal=("status",))  # fmt: skip
-
-
-def list_disputes(account: Account, call: Call) -> Obj:
-    """Disputes by payment."""
-    return page(account.disputes, call.params, "/v1/disputes", index="payment_intent",
-                equal=("charge",))  # fmt: skip
+    """Invoice payments by invoice, by status and by what they were made with."""
+    made = mapping(call.params, "payment")
+    if made:
+        check_names(made, {"type", *_MADE_WITH}, ("type",), "payment")
+        if made["type"] not in _MADE_WITH:
+            words = " or ".join(_MADE_WITH)
+            raise StripeError(
+                f"Invalid payment[type]: must be one of {words}", param="payment[type]"
+            )
+    return page(
+        account.invoice_payments, call.params, "/v1/invoice_payments", index="invoice",
+        equal=("status",), keep=lambda one: made.items() <= one["payment"].items(),
+    )  # fmt: skip
 
 
 ENDPOINTS = {
     "GET invoice_payments": Endpoint(list_payments, PAGING | {
         "created", "invoice", "payment", "status"}),
-    "GET disputes": Endpoint(list_disputes, PAGING | {"charge", "created", "payment_intent"}),
 }  # fmt: skip

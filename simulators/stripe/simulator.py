@@ -18,6 +18,7 @@ from simulators.sending import Mishaps
 from simulators.stripe import (
     catalogue,
     customers,
+    disputes,
     events,
     invoices,
     payments,
@@ -38,7 +39,7 @@ from simulators.stripe.webhooks import Deliveries, Destination
 ENDPOINTS = {
     **customers.ENDPOINTS, **catalogue.ENDPOINTS, **subscriptions.ENDPOINTS,
     **schedules.ENDPOINTS, **invoices.ENDPOINTS, **previews.ENDPOINTS,
-    **events.ENDPOINTS, **payments.ENDPOINTS,
+    **events.ENDPOINTS, **payments.ENDPOINTS, **disputes.ENDPOINTS,
 }  # fmt: skip
 TEST_KEY = "sk_test_tieline"
 _TABLES = ("customers", "tax_ids", "products", "prices", "subscriptions", "schedules", "invoices",

@@ -465,7 +465,7 @@ class TestStripeEvents(StripeContract):
         """From the connection's own options, and refuses a word it does not know."""
         source = connect_events(connection)
         assert isinstance(source, StripeEvents)
-        assert source.streams() == ["events"]
+        assert source.streams() == ["events", "disputes"]
         await source.aclose()
         wrong = connection.model_copy(update={"options": {"polls": "everything"}})
         with pytest.raises(Misconfigured, match="polls"):

@@ -110,14 +110,19 @@ DISPUTE = {"id": "du_1", "object": "dispute", "charge": "ch_1", "payment_intent"
         (snapshot("subscription_schedule.released", SCHEDULE | {
             "subscription": None, "released_subscription": "sub_1Globex"}),
          Kind.CONTRACT, "sub_1Globex"),
-        (snapshot("charge.dispute.created", DISPUTE | {
-            "charge": {"id": "ch_1", "invoice": "in_1Globex"}}), Kind.INVOICE, "in_1Globex"),
+        *[
+            (snapshot(f"charge.dispute.{what}", DISPUTE), Kind.DISPUTE, "du_1")
+            for what in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+        ],
+        (thin("v1.charge.dispute.created", {"id": "du_1", "type": "dispute"}),
+         Kind.DISPUTE, "du_1"),
         (thin("v1.customer.subscription.updated", {"id": "sub_1Globex", "type": "subscription"}),
          Kind.CONTRACT, "sub_1Globex"),
     ],
 )  # fmt: skip
 def test_events_name_the_record_they_are_about(body: Any, kind: str, subject: str) -> None:
-    """A schedule by its subscription, a payment by its invoice."""
+    """A schedule by its subscription, a payment by its invoice; a dispute by itself, since it names
+    a payment and no invoice."""
     event = accepted(body)
     assert (event.kind, event.subject) == (kind, subject)
 
@@ -130,7 +135,8 @@ def test_events_name_the_record_they_are_about(body: Any, kind: str, subject: st
         snapshot("invoice.deleted"),
         snapshot("invoiceitem.created", {"id": "ii_1"}),
         snapshot("subscription_schedule.created", SCHEDULE | {"subscription": None}),
-        snapshot("charge.dispute.created", DISPUTE),
+        snapshot("issuing_dispute.created", {"id": "idp_1", "object": "issuing.dispute"}),
+        thin("v1.issuing_dispute.created", {"id": "idp_1", "type": "issuing.dispute"}),
         snapshot("planet.aligned", {}),
         snapshot(account="acct_1Connected"),
         thin("v1.customer.created", {"id": "cus_1", "type": "customer"}),

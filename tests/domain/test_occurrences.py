@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canonical.events import CaseSeverityChanged, InvoiceOverdue, InvoicePosted, PaymentReceived
+from canonical.events import (
+    CaseSeverityChanged,
+    InvoiceAdjusted,
+    InvoiceOverdue,
+    InvoicePosted,
+    PaymentReceived,
+)
 from canonical.facts import AnyFacts, InvoiceFacts, InvoiceStatus, OpportunityFacts
 from domain.occurrences import occurrences
 from tests.domain.records import (
@@ -62,6 +68,27 @@ INVOICES: list[tuple[str, list[InvoiceFacts], list[str]]] = [
         "a part is refunded",
         [invoice(1, OPEN, 5_000), invoice(2, OPEN, 2_000)],
         [POSTED, RECEIVED, ADJUSTED],
+    ),
+    ("first seen when it is disputed", [invoice(1, OPEN, disputed=True)], [POSTED, ADJUSTED]),
+    (
+        "first seen when its payment is taken back",
+        [invoice(3, PAID, 12_000, disputed=True)],
+        [POSTED, RECEIVED, ADJUSTED],
+    ),
+    (
+        "paid and taken back between two reads",
+        [invoice(1, OPEN), invoice(3, PAID, 12_000, disputed=True)],
+        [POSTED, RECEIVED, ADJUSTED],
+    ),
+    (
+        "taken back and given back",
+        [
+            invoice(2, PAID, 12_000),
+            invoice(3, PAID, 12_000, disputed=True),
+            invoice(4, PAID, 12_000, disputed=True),
+            invoice(5, PAID, 12_000),
+        ],
+        [POSTED, RECEIVED, ADJUSTED, ADJUSTED],
     ),
     (
         "bounced and paid again",
@@ -223,7 +250,8 @@ def histories(draw: st.DrawFn) -> list[AnyFacts]:
         if kind == "invoice":
             status, paid = draw(st.sampled_from(list(InvoiceStatus))), draw(st.integers(0, 3))
             paid_at = at(version) if draw(st.booleans()) else None
-            reads.append(invoice(version, status, paid * 4_000, paid_at=paid_at))
+            given = {"paid_at": paid_at, "disputed": draw(st.booleans())}
+            reads.append(invoice(version, status, paid * 4_000, **given))
         elif kind == "case":
             severity = draw(st.sampled_from(["", "normal", "urgent"]))
             reads.append(case(version, severity, draw(st.booleans())))
@@ -271,5 +299,7 @@ def test_a_gap_loses_no_state(reads: list[AnyFacts], day: date, more: st.DataObj
     if isinstance(last, InvoiceFacts) and last.status is PAID and last.paid.amount_minor > 0:
         settled = [one for one in found if isinstance(one, PaymentReceived) and one.in_full]
         assert settled
+    if isinstance(last, InvoiceFacts) and last.disputed and last.status is not DRAFT:
+        assert any(isinstance(one, InvoiceAdjusted) and one.disputed for one in found)
     if isinstance(last, InvoiceFacts) and last.status in (OPEN, PAID, LOST):
         assert any(isinstance(one, InvoicePosted) for one in found)

@@ -282,11 +282,88 @@ async def test_an_invoice_is_paid_in_part_disputed_and_settled(
     intent = payments[0]["payment"]["payment_intent"]
     (dispute,) = (await http.get("/v1/disputes", params={"payment_intent": intent})).json()["data"]
     assert dispute["status"] == "needs_response"
-    assert types(account)[-7:] == [
+    assert types(account)[-8:] == [
         "invoice_payment.paid", "invoice.updated", "invoice.payment_failed",
         "invoice_payment.paid", "invoice.paid", "invoice.payment_succeeded",
-        "charge.dispute.created",
+        "charge.dispute.created", "charge.dispute.funds_withdrawn",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statuses", "told"),
+    [
+        (("needs_response", "under_review", "won"),
+         ["created", "funds_withdrawn", "updated", "closed", "funds_reinstated"]),
+        (("needs_response", "lost"), ["created", "funds_withdrawn", "closed"]),
+        (("warning_needs_response", "warning_closed"), ["created", "closed"]),
+        (("needs_response", "won", "needs_response"),
+         ["created", "funds_withdrawn", "closed", "funds_reinstated", "created",
+          "funds_withdrawn"]),
+    ],
+    ids=["won", "lost", "only asked", "disputed again"],
+)  # fmt: skip
+async def test_a_dispute_goes_its_way(
+    account: StripeSimulator, http: httpx.AsyncClient, statuses: tuple[str, ...], told: list[str]
+) -> None:
+    """Money goes with a chargeback and comes back when it is won; a question moves none."""
+    invoice = await invoiced(http)
+    await control(http, f"invoices/{invoice}/pay")
+    for status in statuses:
+        dispute = await control(http, f"invoices/{invoice}/dispute", status=status)
+
+    assert [t for t in types(account) if t.startswith("charge.dispute.")] == [
+        f"charge.dispute.{what}" for what in told
+    ]
+    assert (await http.get(f"/v1/disputes/{dispute['id']}")).json() == dispute
+    assert (dispute["status"], dispute["amount"]) == (statuses[-1], 99_000)
+    moved = [one["net"] for one in dispute["balance_transactions"]]
+    assert moved == {"won": [-100_500, 99_000], "warning_closed": []}.get(statuses[-1], [-100_500])
+
+
+async def test_a_dispute_is_told_by_its_payment_and_not_by_an_invoice(
+    account: StripeSimulator, http: httpx.AsyncClient, endpoint: Endpoint
+) -> None:
+    """As a snapshot and as a thin event; only the payments of invoices name both."""
+    invoice = await invoiced(http)
+    await control(http, f"invoices/{invoice}/pay")
+    await control(http, "deliver")
+    endpoint.events.clear()
+    dispute = await control(http, f"invoices/{invoice}/dispute")
+    await control(http, "deliver")
+    account.destination.thin = True
+    await control(http, f"invoices/{invoice}/dispute", status="lost")
+    await control(http, "deliver")
+
+    told = {event["type"]: event for event in endpoint.events}
+    created = told["charge.dispute.created"]["data"]["object"]
+    intent = created["payment_intent"]
+    assert (created["id"], created["charge"][:3], intent[:3]) == (dispute["id"], "ch_", "pi_")
+    assert "invoice" not in created
+    related = {"id": dispute["id"], "type": "dispute", "url": f"/v1/disputes/{dispute['id']}"}
+    assert told["v1.charge.dispute.closed"]["related_object"] == related
+
+    by = {"payment[type]": "payment_intent", "payment[payment_intent]": intent}
+    (payment,) = (await http.get("/v1/invoice_payments", params=by)).json()["data"]
+    assert payment["invoice"] == invoice
+
+
+async def test_payments_of_invoices_are_asked_for_as_stripe_lets_them_be(
+    http: httpx.AsyncClient,
+) -> None:
+    """By intent or payment record, never without the type or by charge; others are not there."""
+    invoice = await invoiced(http)
+    await control(http, f"invoices/{invoice}/pay")
+
+    async def asked(**by: str) -> httpx.Response:
+        wanted = {f"payment[{name}]": value for name, value in by.items()}
+        return await http.get("/v1/invoice_payments", params=wanted)
+
+    assert len((await asked(type="payment_intent")).json()["data"]) == 1
+    assert (await asked(type="payment_record")).json()["data"] == []
+    assert (await asked(type="payment_intent", payment_intent="pi_other")).json()["data"] == []
+    assert (await asked(payment_intent="pi_other")).status_code == 400
+    assert (await asked(type="charge")).status_code == 400
+    assert (await asked(type="payment_intent", charge="ch_other")).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -344,6 +421,10 @@ async def test_the_official_sdk_reads_events_payments_and_disputes() -> None:
         intent = payment.payment.payment_intent
         (dispute,) = v1.disputes.list({"payment_intent": str(intent)}).data
         assert dispute.amount == 9900
+        assert v1.disputes.retrieve(dispute.id).payment_intent == intent
+        by: Any = {"type": "payment_intent", "payment_intent": str(intent)}
+        (found,) = v1.invoice_payments.list({"payment": by}).data
+        assert found.invoice == invoice
         more = {"items": [{"id": subscription["items"].data[0].id, "quantity": 3}]}
         assert v1.subscriptions.update(subscription.id, more)["items"].data[0].quantity == 3
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
+from temporalio.client import WorkflowHandle
+
 from canonical.facts import Kind
 from canonical.money import Money
 from simulators.faults import Fault
@@ -32,6 +34,10 @@ class Invoices(Protocol):
 
     async def dispute(self, invoice: str, *, settled: bool = False) -> None:
         """The customer disputes it, or gives in."""
+        ...
+
+    async def renewal(self, deal: str) -> WorkflowHandle[Any, Any]:
+        """The clock of the contract that a deal brought."""
         ...
 
     def fall_silent(self) -> Fault:
@@ -88,6 +94,11 @@ class InBilling:
         self.portfolio.tieline.billing.happen(invoice, "dispute", **status)
         await self._told(invoice)
 
+    async def renewal(self, deal: str) -> WorkflowHandle[Any, Any]:
+        """It begins with the subscription's activation."""
+        (subscription,) = self.portfolio.tieline.subscriptions("active")
+        return self.portfolio.renewal(subscription["id"])
+
     def fall_silent(self) -> Fault:
         """The list of a customer's invoices fails; one invoice can still be read."""
         return outage(self.system, path="/v1/invoices$")
@@ -138,6 +149,12 @@ class InErp:
         """The clerk notes it."""
         self.portfolio.tieline.erp.clerk.dispute(invoice, not settled)
         await self._told(invoice)
+
+    async def renewal(self, deal: str) -> WorkflowHandle[Any, Any]:
+        """Nobody tells of a sales order that it is active: somebody has to find it."""
+        (order,) = self.portfolio.tieline.sales_orders()
+        await self.portfolio.begin_renewal(str(order["id"]), "erp", deal)
+        return self.portfolio.renewal(str(order["id"]), "erp")
 
     def fall_silent(self) -> Fault:
         """The questions about a customer fail; those about one invoice are answered."""

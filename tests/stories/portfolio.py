@@ -10,14 +10,20 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from canonical.facts import Kind
+from canonical.ids import PROCESS_QUEUE
 from canonical.inbound import InboundEvent
 from canonical.messages import Progress
+from canonical.renewal import ReadinessSnapshot
 from canonical.renewal_messages import renewal_id
 from canonical.risk_messages import RiskEnded, invoice_risk_id
 from ledger.events import read_events
 from ledger.inbox import Inbox
+from ledger.models.portfolio import snapshots
+from ledger.views.outbox import list_relays
 from starters.webhooks.handover import NudgeTaker
 from tests.world import World, eventually
+from workers.beginnings import Beginnings
+from workers.courier import TARGET
 
 RESTING = 0.2
 _hints = count(1)
@@ -60,6 +66,25 @@ class Portfolio:
         """The process of a contract's renewal."""
         return self.tieline.client.get_workflow_handle(renewal_id(connection, contract_id))
 
+    async def begin_renewal(self, contract_id: str, connection: str, deal: str) -> None:
+        """The clock of a contract is begun by whoever compares contracts with clocks."""
+        house = self.tieline.house
+        beginnings = Beginnings(house.settings, house.catalogue.current())
+        await self.tieline.client.start_workflow(
+            "renewal-readiness",
+            beginnings.renewal_of(connection, contract_id, deal, "Acme Inc"),
+            id=renewal_id(connection, contract_id),
+            task_queue=PROCESS_QUEUE,
+        )
+
+    async def views(self) -> list[ReadinessSnapshot]:
+        """Every view that was taken of a renewal, oldest first."""
+        wanted = snapshots.select().order_by(snapshots.c.taken_at)
+        rows = await self.tieline.house.database.read(
+            lambda s: s.connection().execute(wanted).all()
+        )
+        return [ReadinessSnapshot.model_validate(row.body) for row in rows]
+
     async def standing(self, process: WorkflowHandle[Any, Any], *stages: str) -> str:
         """Wait until a process has begun and stands at one of these stages, or at any."""
 
@@ -86,6 +111,13 @@ class Portfolio:
         world.success.moved_seconds += seconds
         for process in processes:
             await self.clocks.fast_forward(process, timedelta(days=days))
+
+    async def all_delivered(self) -> bool:
+        """Whether every event of the outbox has been taken to the processes that wait for it."""
+        (courier,) = [
+            line for line in await list_relays(self.tieline.house.database) if line.name == TARGET
+        ]
+        return courier.behind == 0
 
     async def told(self, *types: str) -> list[str]:
         """The types of the events of the outbox, of these or all."""

@@ -14,19 +14,16 @@ from temporalio.testing import WorkflowEnvironment
 
 from canonical.events import OutboxEvent
 from canonical.facts import Kind
-from canonical.ids import PROCESS_QUEUE
 from canonical.messages import Progress
 from canonical.renewal import ReadinessSnapshot
 from canonical.renewal_messages import RenewalEnded, renewal_id
 from governance.catalogue import SHIPPED
 from ledger.events import read_events
-from ledger.models.portfolio import snapshots
 from simulators.warehouse import write_usage
 from tests.stories.portfolio import Portfolio
 from tests.stories.renewal_contracts import BillingContract, ErpContract
 from tests.world import World, eventually, line, world
 from tieline.rehearsal.credentials import Credentials
-from workers.beginnings import Beginnings
 
 MORNING = time(6, 0, tzinfo=UTC)
 A_MINUTE = timedelta(minutes=1)
@@ -59,7 +56,7 @@ class Renewal:
         tieline.success.cockpit.change(onboarding, status="Closed Success")
         self.used_until(self.today + timedelta(days=900))
         if self.kind is ErpContract:
-            await self._begin()
+            await self.portfolio.begin_renewal(self.contract.id, "erp", self.deal)
         await self.portfolio.standing(self.process, "waiting", "window_open")
         await self.portfolio.hear(self.contract.connection, Kind.CONTRACT, self.contract.id)
 
@@ -104,17 +101,6 @@ class Renewal:
 
     def _closed(self, deal: str, stage: str) -> None:
         self.tieline.crm.store.update("Opportunity", deal, {"StageName": stage})
-
-    async def _begin(self) -> None:
-        """The clock of an ERP's contract is begun by whoever compares contracts with clocks."""
-        house = self.tieline.house
-        beginnings = Beginnings(house.settings, house.catalogue.current())
-        await self.tieline.client.start_workflow(
-            "renewal-readiness",
-            beginnings.renewal_of("erp", self.contract.id, self.deal, "Acme Inc"),
-            id=renewal_id("erp", self.contract.id),
-            task_queue=PROCESS_QUEUE,
-        )
 
     @property
     def process(self) -> WorkflowHandle[Any, RenewalEnded]:
@@ -191,11 +177,7 @@ class Renewal:
 
     async def views(self) -> list[ReadinessSnapshot]:
         """Every view that was taken of the renewal, oldest first."""
-        wanted = snapshots.select().order_by(snapshots.c.taken_at)
-        rows = await self.tieline.house.database.read(
-            lambda s: s.connection().execute(wanted).all()
-        )
-        return [ReadinessSnapshot.model_validate(row.body) for row in rows]
+        return await self.portfolio.views()
 
     async def views_with(self, name: str, state: str) -> list[ReadinessSnapshot]:
         """The views in which a source says something, once there is one."""

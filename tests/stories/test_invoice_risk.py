@@ -49,6 +49,33 @@ async def test_overdue_escalated_paid(invoices: Invoices) -> None:
     assert calls_about_payment(portfolio) == []
 
 
+async def test_paid_in_time(invoices: Invoices) -> None:
+    """What is paid before it is due leaves no trace, and its renewal is none the worse for it."""
+    # Given Globex, which has a contract for four months, and an invoice that is due in ten days
+    portfolio = invoices.portfolio
+    deal = await won(portfolio, Term_Months__c=4)
+    invoice = await invoices.late(deal, days=-10, net=30)
+    renewal = await invoices.renewal(deal)
+    await portfolio.standing(renewal, "waiting")
+
+    # When it pays, and then its due date passes, and a month
+    await invoices.pay(invoice)
+    await portfolio.pass_days(40, renewal)
+
+    # Then the view of its renewal, whose window is open, calls payments good
+    view, *_ = await eventually(portfolio.views)
+    (payments,) = [signal for signal in view.signals if signal.name == "billing"]
+    assert (payments.state, payments.facts["status"]) == ("green", "good")
+
+    # And nobody ever watched over its payments, or was told of them
+    told = await portfolio.told("payment.received", "invoice.overdue", "invoice.adjusted")
+    assert told == ["payment.received"]
+    await eventually(portfolio.all_delivered)
+    with pytest.raises(RPCError, match="not found"):
+        await portfolio.stage(portfolio.risk(portfolio.tieline.account("Globex")))
+    assert is_untouched(portfolio)
+
+
 async def test_paid_within_the_grace(invoices: Invoices) -> None:
     """A few days late is no risk: nobody ever hears of it."""
     portfolio = invoices.portfolio
