@@ -44,10 +44,12 @@ def worker(
 async def _worker(shared: Context, settings: Settings, schedules: bool) -> None:
     set_up_logging(settings.log, [RedactingFilter()])
     client = await connect(settings, interceptors=set_up_tracing("tieline-worker"))
+    # From here on a signal is an order to stop, also one that comes before the workers run.
+    stop = stop_event()
     if settings.worker.workflows and schedules:
         removed = await keep_schedules(client, planned(settings.polling))
         show(shared, {"removed_schedules": removed}, lambda: _say(removed))
-    await run_workers(client, settings, stop_event())
+    await run_workers(client, settings, stop)
 
 
 def _say(removed: list[str]) -> None:
