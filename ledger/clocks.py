@@ -17,7 +17,7 @@ from canonical.clocks import (
 )
 from canonical.effects import ProcessRef
 from canonical.facts import ContractFacts, Kind
-from canonical.renewal import ReadinessSnapshot
+from canonical.renewal import ContractTerms, ReadinessSnapshot
 from canonical.renewal_messages import PlanRenewal, RenewalPlan, TakeSnapshot
 from domain.clocks import clock_state
 from domain.definitions.contracts import ContractStatuses
@@ -52,6 +52,10 @@ _SEEN = (
     "forecast",
     "outcome",
     "snapshot_id",
+    "terms_version",
+    "terms_read_at",
+    "value_minor",
+    "value_currency",
     "opened_at",
     "closed_at",
     "workflow_id",
@@ -92,11 +96,9 @@ def keep_plan(
         "account_id": terms.account_id,
         "opportunity_id": request.opportunity_id or terms.opportunity_id,
         "legal_entity": terms.legal_entity,
-        "terms_version": terms.version,
-        "terms_read_at": terms.as_of,
         "workflow_id": process.workflow_id,
         "updated_at": now,
-    }
+    } | _read(terms)
     dates = plan.dates
     dated = {
         "renews_on": dates.renews_on if dates else None,
@@ -148,14 +150,23 @@ def keep_seen(
         "forecast": taken.forecast.value,
         "outcome": taken.outcome.value if taken.outcome else "",
         "snapshot_id": taken.snapshot_id,
-        "terms_version": terms.version,
-        "terms_read_at": terms.as_of,
         "opened_at": request.window.since if request.window else None,
         "closed_at": now if taken.outcome else None,
         "workflow_id": process.workflow_id,
         "updated_at": now,
-    }
+    } | _read(terms)
     _PUT_SEEN.run(session, row)
+
+
+def _read(terms: ContractTerms) -> dict[str, Any]:
+    """The read that a clock goes by, with what it stated: a value is only as old as its read."""
+    value = terms.value
+    return {
+        "terms_version": terms.version,
+        "terms_read_at": terms.as_of,
+        "value_minor": value.amount_minor if value else None,
+        "value_currency": value.currency if value else None,
+    }
 
 
 class SqlClocks:

@@ -23,7 +23,8 @@ class BookedOrder(Fact):
 class KnownRenewal(Fact):
     """A contract's renewal clock, and the signals of its newest view; none before its window.
 
-    `renewed_on` is the day of the renewal before this one.
+    `renewed_on` is the day of the renewal before this one; `value` is what the contract was worth
+    when its terms were read, None where they stated no value.
     """
 
     connection: str
@@ -33,6 +34,7 @@ class KnownRenewal(Fact):
     renewed_on: date | None = None
     state: str
     terms_read_at: datetime | None = None
+    value: Money | None = None
     seen_at: datetime | None = None
     signals: list[Signal] = []
 

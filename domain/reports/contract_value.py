@@ -1,12 +1,14 @@
 """What an account's contracts in force are worth, as far as it is on record (R19)."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from canonical.facts import ContractFacts
 from canonical.money import Money
+from canonical.subjects import KnownRecord
 from domain.definitions.contracts import Standing, standing, statuses_of
-from domain.reports.account_file import AccountFile, KnownRenewal
+from domain.reports.account_file import AccountFile, BookedOrder, KnownRenewal
 from domain.reports.blocks import UNKNOWN, Block, block, named
 from domain.reports.figures import by_currency
 from governance.definitions import Definitions
@@ -16,37 +18,45 @@ IN_FORCE = (Standing.RUNS, Standing.RESTS)
 ORDERS = "crm, by the order"
 
 
-def contract_value(file: AccountFile, definitions: Definitions, today: date) -> Block:
-    """What the contracts in force are worth, by the orders that brought them.
+class Worth(NamedTuple):
+    """What a contract was worth when that was told, by whom, and of which contract or order it is
+    the amount; `read_at` is None for an order's, which no later read of the contract confirms."""
 
-    Unknown where one of them was brought by no order of ours, or was amended or renewed since: no
-    other amount of a contract is on record.
+    value: Money
+    of: str
+    source: str
+    as_of: datetime | None
+    read_at: datetime | None
+
+
+def contract_value(file: AccountFile, definitions: Definitions, today: date) -> Block:
+    """What the contracts in force are worth, each by the newest read of its terms.
+
+    Where no clock has a value of its deal, the order that brought it says it. Unknown where neither
+    does, and where a contract was amended or renewed since.
     """
     statuses = statuses_of(definitions)
-    values = {order.opportunity_id: order for order in file.orders}
-    clocks = {(one.connection, one.contract_id): one for one in file.renewals}
-    deals = {(c.connection, c.opportunity_id): k for k, c in clocks.items() if c.opportunity_id}
+    orders = {order.opportunity_id: order for order in file.orders}
     contracts, missing, used = list[dict[str, Any]](), list[str](), dict[str, Money]()
     reads: list[tuple[str, datetime]] = []
-    for record, contract in file.records.of(ContractFacts):
+    clocks = {(one.connection, one.contract_id): one for one in file.renewals}
+    for record, contract, clock in _with_clocks(file, clocks):
+        name = f"{record.connection}/{contract.id}"
         stands = standing(contract, statuses, today)
-        order = values.get(contract.opportunity_id)
-        value = order.value if order else None
-        clock = clocks.pop((record.connection, contract.id), None)
-        # What began under another id is the same contract by its deal.
-        key = deals.get((record.connection, contract.opportunity_id), ("", ""))
-        clock = clock or clocks.pop(key, None)
-        contracts.append(_contract_line(record.connection, contract.id, stands, value, clock))
+        worth = _worth(name, record.connection, clock, orders.get(contract.opportunity_id), file)
+        contracts.append(_contract_line(name, stands, worth, clock))
         reads.append((record.connection, record.recorded_at))
-        if stands in IN_FORCE:
-            missing += _why_unvalued(f"{record.connection}/{contract.id}", value, clock, file)
-        if stands in IN_FORCE and order is not None and value is not None:
-            used[order.opportunity_id] = value
-            reads.append((ORDERS, order.as_of))
+        if stands not in IN_FORCE:
+            continue
+        if why := _why_unknown(worth, clock, file.amended.get(name), today):
+            missing.append(f"{name}: {why}")
+        elif worth is not None:
+            used[worth.of] = worth.value
+            reads += [(worth.source, worth.as_of)] if worth.as_of else []
     for clock in clocks.values():
-        order = values.get(clock.opportunity_id)
-        value = order.value if order else None
-        contracts.append(_contract_line(clock.connection, clock.contract_id, None, value, clock))
+        name = f"{clock.connection}/{clock.contract_id}"
+        worth = _worth(name, clock.connection, clock, orders.get(clock.opportunity_id), file)
+        contracts.append(_contract_line(name, None, worth, clock))
         if clock.terms_read_at:
             reads.append((clock.connection, clock.terms_read_at))
         missing.append(f"{clock.contract_id}: whether it is in force was not read")
@@ -56,10 +66,9 @@ def contract_value(file: AccountFile, definitions: Definitions, today: date) -> 
     stated = {"in_force": total, "contracts": contracts}
     stated["orders"] = by_currency(one.value for one in file.orders if one.value is not None)
     seen = bool(contracts or file.orders)
-    says = ", ".join(map(str, total)) or "no contract is in force"
     return block(
         "contract_value",
-        says,
+        ", ".join(map(str, total)) or "no contract is in force",
         seen=seen,
         missing=missing if seen else ["no contract of it was read, and no order carried out"],
         sources={connection for connection, _ in reads},
@@ -69,30 +78,65 @@ def contract_value(file: AccountFile, definitions: Definitions, today: date) -> 
     )
 
 
-def _why_unvalued(
-    contract: str, value: Money | None, clock: KnownRenewal | None, file: AccountFile
-) -> list[str]:
-    """Why the order does not say what a contract is worth today; empty where it does."""
-    if value is None:
-        return [f"{contract}: no order of ours brought it, its value is not known"]
-    if amended := file.amended.get(contract):
-        return [f"{contract}: amended on {amended.date()}, its value since is not on record"]
-    if clock is not None and clock.renewed_on is not None:
-        return [f"{contract}: renewed on {clock.renewed_on}, its value since is not on record"]
-    return []
+def _with_clocks(
+    file: AccountFile, clocks: dict[tuple[str, str], KnownRenewal]
+) -> Iterator[tuple[KnownRecord, ContractFacts, KnownRenewal | None]]:
+    """The contracts that were read, each with its clock, which is taken out of `clocks`."""
+    contracts = list(file.records.of(ContractFacts))
+    own = {(record.connection, contract.id) for record, contract in contracts}
+    # What began under another id is the same contract by its deal.
+    begun = {key: one for key, one in clocks.items() if one.opportunity_id and key not in own}
+    deals = {(one.connection, one.opportunity_id): key for key, one in begun.items()}
+    for record, contract in contracts:
+        clock = clocks.pop((record.connection, contract.id), None)
+        key = deals.get((record.connection, contract.opportunity_id), ("", ""))
+        yield record, contract, clock or clocks.pop(key, None)
+
+
+def _worth(
+    name: str,
+    connection: str,
+    clock: KnownRenewal | None,
+    order: BookedOrder | None,
+    file: AccountFile,
+) -> Worth | None:
+    """By the contract's own terms; else by its order, which may be what several contracts of one
+    deal are worth together, and is then no measure beside one that has a value of its own."""
+    if clock is not None and clock.value is not None:
+        read_at = clock.terms_read_at
+        return Worth(clock.value, name, connection, read_at, read_at)
+    if order is None or order.value is None:
+        return None
+    valued = {one.opportunity_id for one in file.renewals if one.value is not None}
+    if order.opportunity_id in valued:
+        return None
+    return Worth(order.value, order.opportunity_id, ORDERS, order.as_of, None)
+
+
+def _why_unknown(
+    worth: Worth | None, clock: KnownRenewal | None, amended: datetime | None, today: date
+) -> str:
+    """Why it is not known what a contract is worth today; empty where it is."""
+    if worth is None:
+        return "neither a read of its terms nor an order of its own says what it is worth"
+    if amended is not None and (worth.read_at is None or amended >= worth.read_at):
+        return f"amended on {amended.date()}, its value since is not on record"
+    ends = (clock.renewed_on, clock.renews_on) if clock is not None else ()
+    read_on = worth.read_at.date() if worth.read_at else date.min
+    # A renewal's day is the last one of the term before it.
+    if since := [day for day in ends if day is not None and read_on <= day < today]:
+        return f"its term ended on {max(since)}, its value since is not on record"
+    return ""
 
 
 def _contract_line(
-    connection: str,
-    contract_id: str,
-    stands: Standing | None,
-    value: Money | None,
-    clock: KnownRenewal | None,
+    name: str, stands: Standing | None, worth: Worth | None, clock: KnownRenewal | None
 ) -> dict[str, Any]:
     return {
-        "contract": f"{connection}/{contract_id}",
+        "contract": name,
         "standing": stands.value if stands else UNKNOWN,
-        "value": value,
+        "value": worth.value if worth else None,
+        "value_as_of": worth.as_of if worth else None,
         "renews_on": clock.renews_on if clock else None,
         "renewal_state": clock.state if clock else "",
     }

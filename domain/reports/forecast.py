@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from canonical.money import Money
 from canonical.orders import Fact
-from domain.reports.renewal_history import RenewalGroup, renewal_group
+from domain.reports.figures import Sums, sums
 
 NOT_FORECAST = "not_forecast"
 
@@ -14,7 +14,9 @@ class UpcomingRenewal(Fact):
     """A renewal without an outcome; `forecast` is empty before its window opens.
 
     `looked_at` is when its clock last looked or planned; `unknown` names the signals that were not
-    known then. `order_value` and `renewal_amount` are those of `RenewalHistory`.
+    known then. `contract_value` is what the contract is worth in the term that is to renew, by the
+    newest read of its terms, or by the order that brought it where no read says so; the
+    `renewal_amount` is that of `RenewalHistory`. Either may be unknown.
     """
 
     connection: str
@@ -28,8 +30,17 @@ class UpcomingRenewal(Fact):
     unknown: list[str] = []
     payment_status: str = ""
     payment_level: str = ""
-    order_value: Money | None = None
+    contract_value: Money | None = None
     renewal_amount: Money | None = None
+
+
+class UpcomingGroup(Fact):
+    """Renewals of one state or category: how many, and both amounts by currency."""
+
+    name: str
+    renewals: int
+    contract_value: Sums
+    renewal_amount: Sums
 
 
 class ForecastReport(Fact):
@@ -39,8 +50,8 @@ class ForecastReport(Fact):
     renewals: int
     past_their_date: int
     with_unknown_signals: int
-    by_state: list[RenewalGroup]
-    by_forecast: list[RenewalGroup]
+    by_state: list[UpcomingGroup]
+    by_forecast: list[UpcomingGroup]
 
 
 def forecast_report(
@@ -60,8 +71,16 @@ def forecast_report(
 
 def _grouped(
     given: list[UpcomingRenewal], name_of: Callable[[UpcomingRenewal], str]
-) -> list[RenewalGroup]:
+) -> list[UpcomingGroup]:
     groups: dict[str, list[UpcomingRenewal]] = {}
     for one in given:
         groups.setdefault(name_of(one), []).append(one)
-    return [renewal_group(name, members) for name, members in sorted(groups.items())]
+    return [
+        UpcomingGroup(
+            name=name,
+            renewals=len(members),
+            contract_value=sums(one.contract_value for one in members),
+            renewal_amount=sums(one.renewal_amount for one in members),
+        )
+        for name, members in sorted(groups.items())
+    ]

@@ -6,7 +6,6 @@ view for both; and a view that returns to an earlier content is not seen again.
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Protocol
 
 from canonical.money import Money
 from canonical.orders import Fact
@@ -59,7 +58,7 @@ class RenewalHistory(Fact):
 
 
 class RenewalGroup(Fact):
-    """Renewals of one state, category, outcome or size: how many, and both amounts by currency."""
+    """Renewals of one outcome or size: how many, and both amounts by currency."""
 
     name: str
     renewals: int
@@ -67,21 +66,7 @@ class RenewalGroup(Fact):
     renewal_amount: Sums
 
 
-class Valued(Protocol):
-    """A renewal with the two amounts that may be known of it."""
-
-    @property
-    def order_value(self) -> Money | None:
-        """What the order that brought the contract is worth."""
-        ...
-
-    @property
-    def renewal_amount(self) -> Money | None:
-        """What the deal that renews it is worth."""
-        ...
-
-
-def renewal_group(name: str, members: Sequence[Valued]) -> RenewalGroup:
+def renewal_group(name: str, members: Sequence[RenewalHistory]) -> RenewalGroup:
     """A group of renewals with its sums."""
     return RenewalGroup(
         name=name,

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, BigInteger, Index
 from sqlmodel import Field
 
 from ledger.models.base import LedgerModel, UtcDateTime, table_of
@@ -37,7 +37,8 @@ class RenewalRow(LedgerModel, table=True):
 
     `state` is `waiting` before the window, then the snapshot's; of a contract that has nothing to
     renew it is why. `terms_read_at` and `terms_version` say which read of the contract the clock
-    goes by. `renewed_on` is the renewal before this one.
+    goes by, and the value is the one that it stated: integer minor units, null where it stated
+    none. `renewed_on` is the renewal before this one.
     """
 
     __tablename__ = "renewals"
@@ -63,6 +64,8 @@ class RenewalRow(LedgerModel, table=True):
     snapshot_id: str
     terms_version: str
     terms_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    value_minor: int | None = Field(default=None, sa_type=BigInteger)
+    value_currency: str | None = None
     opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     workflow_id: str

@@ -129,6 +129,7 @@ def _renewals(connection: Connection, account_id: str) -> list[KnownRenewal]:
                 renewed_on=row.renewed_on,
                 state=row.state,
                 terms_read_at=row.terms_read_at,
+                value=money(row.value_minor, row.value_currency),
                 seen_at=taken.taken_at if taken else None,
                 signals=taken.signals if taken else [],
             )

@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select, tuple_
 
+from canonical.money import Money
 from canonical.renewal import ReadinessSnapshot, ReadinessState, RenewalOutcome
 from domain.reports.forecast import UpcomingRenewal
 from domain.reports.renewal_history import RenewalHistory, View, view_of
 from domain.reports.retention import EndedContract
+from ledger.case_records import money
 from ledger.clocks import CANCELLED, WAITING
 from ledger.database import Database
 from ledger.models.portfolio import renewals, snapshots
@@ -146,11 +148,21 @@ def _upcoming(connection: Connection, until: date, place: tuple[str, str]) -> li
             unknown=view.unknown if view else [],
             payment_status=view.payment_status if view else "",
             payment_level=view.payment_level if view else "",
-            order_value=values.get(row.opportunity_id),
+            contract_value=_contract_value(row, values),
             renewal_amount=view.renewal_amount if view else None,
         )
         for row, view in zip(rows, views, strict=True)
     ]
+
+
+def _contract_value(row: Any, orders: dict[str, Money]) -> Money | None:
+    """What a contract is worth in the term that is to renew: neither its order nor a read of before
+    the last renewal says it."""
+    own = money(row.value_minor, row.value_currency)
+    if row.renewed_on is None:
+        return own or orders.get(row.opportunity_id)
+    is_of_this_term = row.terms_read_at is not None and row.terms_read_at.date() > row.renewed_on
+    return own if is_of_this_term else None
 
 
 async def ended_contracts(db: Database, since: datetime, until: datetime) -> list[EndedContract]:

@@ -3,11 +3,13 @@
 from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import or_, select
+from sqlalchemy import RowMapping, or_, select
 from sqlmodel import Session
 
 from canonical.errors import Misconfigured, NotFound
+from canonical.money import Money
 from canonical.renewal import ReadinessSnapshot
+from ledger.case_records import money
 from ledger.database import Database
 from ledger.models.desk import processes
 from ledger.models.portfolio import renewals, risks, snapshots
@@ -16,9 +18,13 @@ ROWS_MAX = 1000
 
 
 class RenewalLine(BaseModel):
-    """One contract's renewal; before its window opens it has no snapshot and no forecast."""
+    """One contract's renewal; before its window opens it has no snapshot and no forecast.
 
-    model_config = ConfigDict(frozen=True, from_attributes=True, extra="ignore")
+    `value` is what the contract is worth by the newest read of its terms, None where that is not
+    known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     connection: str
     contract_id: str
@@ -31,6 +37,7 @@ class RenewalLine(BaseModel):
     forecast: str
     outcome: str
     snapshot_id: str
+    value: Money | None
 
 
 class RenewalDetail(BaseModel):
@@ -82,8 +89,8 @@ async def list_renewals(
     if until is not None:
         statement = statement.where(renewals.c.renews_on <= until, renewals.c.outcome == "")
     bounded = statement.limit(min(limit, ROWS_MAX))
-    rows = await db.read(lambda s: s.connection().execute(bounded).all())
-    return [RenewalLine.model_validate(row) for row in rows]
+    rows = await db.read(lambda s: s.connection().execute(bounded).mappings().all())
+    return [_line(row) for row in rows]
 
 
 async def show_renewal(db: Database, contract: str) -> RenewalDetail:
@@ -114,14 +121,19 @@ def _show(session: Session, contract: str) -> RenewalDetail:
     if len(rows) > 1:
         names = ", ".join(f"{row['connection']}/{contract}" for row in rows)
         raise Misconfigured(f"there are several contracts {contract}; name one: {names}")
-    row = dict(rows[0])
+    row = rows[0]
     body = session.connection().execute(
         select(snapshots.c.body).where(snapshots.c.snapshot_id == row["snapshot_id"])
     )
     seen = body.scalar()
     return RenewalDetail(
-        line=RenewalLine.model_validate(row),
+        line=_line(row),
         snapshot=ReadinessSnapshot.model_validate(seen) if seen else None,
         **{name: row[name] for name in RenewalDetail.model_fields if name in renewals.c},
         stage=row["stage"] or "",
     )
+
+
+def _line(row: RowMapping) -> RenewalLine:
+    value = money(row["value_minor"], row["value_currency"])
+    return RenewalLine.model_validate(dict(row) | {"value": value})

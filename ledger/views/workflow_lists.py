@@ -127,13 +127,13 @@ async def _accounts(db: Database, catalogue: Catalogue, now: datetime) -> list[L
 
 async def _renewals(db: Database, catalogue: Catalogue, now: datetime) -> list[Listed]:
     """Open renewals that are blocked, or of which that is not known; their money is the renewing
-    deal's, else the order's."""
+    deal's, else what the contract is worth."""
     until = now.date() + timedelta(days=max(catalogue.definitions.renewal.windows_days))
     return [
         Listed(
             workflow_id=one.workflow_id,
             account=one.account_id,
-            money=[amount for amount in [one.renewal_amount or one.order_value] if amount],
+            money=[amount for amount in [one.renewal_amount or one.contract_value] if amount],
             since=one.looked_at,
             why=f"{one.state}, renews on {one.renews_on}",
         )

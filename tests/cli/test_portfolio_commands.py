@@ -112,11 +112,11 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
 
 
 async def test_renewals_are_listed_from_the_start_and_narrowed(office: Office) -> None:
-    """A clock that waits has a day and a next look; one without an end says why."""
+    """A clock that waits has a value, a day and a next look; one without an end says why."""
     soon = datetime.now(UTC).date() + timedelta(days=30)
     await office.waits()
     await office.waits(contract_id="sub_soon", ends_on=soon)
-    await office.waits(contract_id="sub_open", ends_on=None)
+    await office.waits(contract_id="sub_open", ends_on=None, value=None)
 
     table = await office.run("renewals", "list")
     near = await office.run("renewals", "list", "--within-days", "31", as_json=True)
@@ -126,6 +126,7 @@ async def test_renewals_are_listed_from_the_start_and_narrowed(office: Office) -
     assert (table.code, table.err) == (0, "")
     for text in ("stripe-us/sub_globex", "2026-12-31", "waiting", "2026-10-02", "sub_open"):
         assert text in table.out, text
+    assert "120,000.00 USD" in table.out and "not known" in table.out
     assert "sub_soon" in {one["contract_id"] for one in near.json}
     assert "sub_open" not in {one["contract_id"] for one in near.json}
     assert [one["contract_id"] for one in excluded.json] == ["sub_open"]
@@ -153,6 +154,8 @@ async def test_a_renewal_is_shown_with_every_signal_and_what_it_rests_on(office:
         "billing", "support", "usage", "implementation", "crm"
     }  # fmt: skip
     assert found.json["line"]["snapshot_id"] == snapshot
+    assert found.json["line"]["value"] == {"amount_minor": 12_000_000, "currency": "USD"}
+    assert "120,000.00 USD" in waiting.out
 
 
 async def test_a_contract_that_has_no_clock_or_several_is_explained(office: Office) -> None:

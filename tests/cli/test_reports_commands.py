@@ -112,6 +112,7 @@ async def test_the_forecast_says_how_current_it_is(desk: Desk) -> None:
     for part in (
         "because renewals with a signal that is not known: 1", "looks at open renewals", "744 h",
         "renewal_readiness@1", ": renewals 1, past their date 0", "pipeline", "130,000.00 USD",
+        "contract value", "120,000.00 USD",
     ):  # fmt: skip
         assert part in text.out, part
     assert soon.json["body"]["renewals"] == 0

@@ -11,7 +11,7 @@ from domain.reports.account_view import account_view
 from domain.reports.blocks import Block, Completeness
 from ledger.database import Database
 from ledger.views.accounts import account_file
-from tests.domain.portfolio import DUE, GLOBEX, GMBH, RENEWS, invoice, said
+from tests.domain.portfolio import DUE, GLOBEX, GMBH, RENEWS, deal, invoice, said
 from tests.ledger.clocks import Clock
 from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, days_before
 
@@ -31,6 +31,14 @@ async def blocks(office: PortfolioLedger, account: str = GLOBEX) -> dict[str, Bl
     file = await account_file(office.db, account)
     view = account_view(file, CATALOGUE.definitions, office.clock())
     return {block.name: block for block in view.blocks}
+
+
+async def signed(office: PortfolioLedger) -> datetime:
+    """Globex signs its renewal now, for more; when that was."""
+    now = office.clock()
+    amount = Money.of("130000", "USD")
+    await office.look(opportunity=deal(is_closed=True, is_won=True, amount=amount, as_of=now))
+    return now
 
 
 async def test_an_account_that_nothing_is_known_of_is_not_found(office: PortfolioLedger) -> None:
@@ -55,41 +63,120 @@ async def test_what_was_never_read_says_so_and_nothing_else(office: PortfolioLed
     assert all(one.definitions and one.reasons for name, one in found.items() if name in never)
 
 
-async def test_a_contract_is_worth_what_its_order_was(office: PortfolioLedger) -> None:
-    """One that no order of ours brought leaves the whole unknown, though the rest is stated."""
+async def test_a_contract_is_worth_what_its_terms_stated_when_they_were_read(
+    office: PortfolioLedger, clock: Clock
+) -> None:
+    """Whatever its order was worth, and without any; one that says nothing leaves the whole
+    unknown, though the rest is stated."""
     await office.orders()
     await office.contract()
-    await office.plan()
-    known = (await blocks(office))["contract_value"]
+    await office.plan(value=Money.of("99000", "USD"))
+    read_at = clock()
     await office.contract(id="sub_legacy", opportunity_id="")
     unknown = (await blocks(office))["contract_value"]
+    clock.advance(60)
+    legacy = {"contract_id": "sub_legacy", "opportunity_id": ""}
+    await office.plan(**legacy, value=Money.of("7000", "EUR"))
+    known = (await blocks(office))["contract_value"]
+
+    assert (unknown.says, unknown.completeness) == ("unknown", UNKNOWN)
+    assert unknown.facts["in_force"] == [Money.of("99000", "USD")]
+    assert unknown.reasons == [
+        "billing/sub_legacy: neither a read of its terms nor an order of its own says what it is "
+        "worth"
+    ]
+    assert (known.says, known.completeness) == ("7,000.00 EUR, 99,000.00 USD", KNOWN)
+    assert known.sources == [BILLING]
+    assert [one["value_as_of"] for one in known.facts["contracts"]] == [read_at, clock()]
+    assert known.facts["orders"] == [Money.of("120000", "USD")]
+
+
+async def test_a_contract_whose_terms_state_no_value_is_worth_what_its_order_was(
+    office: PortfolioLedger,
+) -> None:
+    """Unless another contract of the deal has a value: the order is what both are worth, and the
+    clock of the one says nothing of the other."""
+    await office.orders()
+    await office.contract()
+    await office.plan(value=None)
+    known = (await blocks(office))["contract_value"]
+    await office.contract(id="sub_before")
+    await office.plan(value=Money.of("40000", "USD"))
+    shared = (await blocks(office))["contract_value"]
 
     assert (known.says, known.completeness) == ("120,000.00 USD", KNOWN)
     assert known.sources == [BILLING, "crm, by the order"]
     assert known.definitions == ["active_customer@1", "renewal_date@1"]
     assert known.facts["contracts"][0]["renews_on"] == RENEWS
-    assert (unknown.says, unknown.completeness) == ("unknown", UNKNOWN)
-    assert unknown.facts["in_force"] == [Money.of("120000", "USD")]
-    assert unknown.reasons == [
-        "billing/sub_legacy: no order of ours brought it, its value is not known"
-    ]
+    assert (shared.says, shared.completeness) == ("unknown", UNKNOWN)
+    assert shared.facts["in_force"] == [Money.of("40000", "USD")]
+    assert [one.split(":")[0] for one in shared.reasons] == ["billing/sub_before"]
 
 
 async def test_an_order_does_not_say_what_a_contract_is_worth_that_changed_since(
     office: PortfolioLedger, clock: Clock
 ) -> None:
-    """Amended, or in its next term: what it came to is not on record."""
+    """Amended, or in its next term, and its terms state no value."""
     await office.orders()
     await office.contract()
-    await office.plan(renewed_on=RENEWS - timedelta(days=365))
+    await office.plan(value=None, renewed_on=RENEWS - timedelta(days=365))
     renewed = (await blocks(office))["contract_value"]
     clock.advance(60)
     await office.contract("v2")
     amended = (await blocks(office))["contract_value"]
 
     assert (renewed.says, renewed.completeness) == ("unknown", UNKNOWN)
-    assert "renewed on 2025-12-31" in renewed.reasons[0]
+    assert "its term ended on 2025-12-31" in renewed.reasons[0]
     assert "amended on 2026-10-02" in amended.reasons[0]
+
+
+async def test_an_amended_contract_is_worth_what_it_came_to_once_it_is_read_anew(
+    office: PortfolioLedger, clock: Clock
+) -> None:
+    """Between the amendment and the read nobody knows."""
+    await office.contract()
+    await office.plan()
+    clock.advance(60)
+    await office.contract("v2")
+    amended = (await blocks(office))["contract_value"]
+    clock.advance(60)
+    await office.plan(version="v2", value=Money.of("150000", "USD"))
+    read = (await blocks(office))["contract_value"]
+
+    assert (amended.says, amended.completeness) == ("unknown", UNKNOWN)
+    assert amended.reasons == [
+        "billing/sub_globex: amended on 2026-10-02, its value since is not on record"
+    ]
+    assert amended.facts["in_force"] == []
+    assert amended.facts["contracts"][0]["value"] == Money.of("120000", "USD")
+    assert (read.says, read.completeness) == ("150,000.00 USD", KNOWN)
+
+
+async def test_a_renewed_contract_is_worth_the_old_term_until_it_is_over(
+    office: PortfolioLedger, clock: Clock
+) -> None:
+    """Then nobody knows, until the terms of the new one are read."""
+    await office.contract()
+    await office.plan()
+    clock.now = days_before(20)
+    read_at = await signed(office)
+    clock.now = days_before(0)
+    last_day = (await blocks(office))["contract_value"]
+    clock.now = days_before(-1)
+    over = (await blocks(office))["contract_value"]
+    next_term = {"renewed_on": RENEWS, "ends_on": RENEWS + timedelta(days=365)}
+    await office.plan(**next_term, as_of=read_at)
+    carried = (await blocks(office))["contract_value"]
+    await office.plan(**next_term, value=Money.of("130000", "USD"))
+    read = (await blocks(office))["contract_value"]
+
+    assert last_day.says == "120,000.00 USD"
+    for one in (over, carried):
+        assert (one.says, one.completeness) == ("unknown", UNKNOWN)
+        assert one.reasons == [
+            "billing/sub_globex: its term ended on 2026-12-31, its value since is not on record"
+        ]
+    assert (read.says, read.completeness) == ("130,000.00 USD", KNOWN)
 
 
 async def test_payments_are_known_by_own_invoices_unless_an_owner_was_silent(

@@ -115,6 +115,27 @@ def test_a_bus_that_was_heard_before_is_watched_after_the_migration_and_a_polled
     ]
 
 
+def test_a_clock_of_before_has_no_value_and_outlives_the_way_back(empty_url: str) -> None:
+    """What its contract is worth is known again when the contract is read."""
+    names = (
+        "connection, contract_id, account_id, opportunity_id, legal_entity, decided_by, state, "
+        "forecast, outcome, snapshot_id, terms_version, workflow_id, updated_at"
+    )
+    given = ", ".join(["'x'"] * 12 + ["'2026-03-02 09:00:00+00:00'"])
+    engine = create_engine(parse(empty_url))
+    with engine.begin() as connection:
+        command.upgrade(config(connection), "0007")
+        connection.execute(text(f"INSERT INTO renewals ({names}) VALUES ({given})"))
+        command.upgrade(config(connection), "0008")
+        valued = connection.execute(text("SELECT value_minor, value_currency FROM renewals")).all()
+        command.downgrade(config(connection), "0007")
+        left = connection.execute(text("SELECT * FROM renewals")).mappings().all()
+    engine.dispose()
+
+    assert valued == [(None, None)]
+    assert [(row["contract_id"], "value_minor" in row) for row in left] == [("x", False)]
+
+
 async def test_several_workers_may_migrate_at_the_same_moment(empty_url: str) -> None:
     """They take turns, and the later ones find nothing to do."""
     await asyncio.gather(*(asyncio.to_thread(upgrade, empty_url) for _ in range(2)))

@@ -10,6 +10,7 @@ from canonical.connections import Environment
 from canonical.effects import ProcessRef
 from canonical.events import CanonicalEvent
 from canonical.facts import ContractFacts
+from canonical.money import Money
 from canonical.renewal import ContractTerms
 from canonical.renewal_messages import (
     OpenWindow,
@@ -151,6 +152,32 @@ async def test_a_look_keeps_the_dates_and_an_amendment_keeps_what_was_seen(
     assert (moved.line.state, moved.line.snapshot_id, moved.opened_at) == ("waiting", seen, None)
     assert moved.line.renews_on == date(2027, 12, 31)
     assert (await verify(office.db)).ok
+
+
+async def test_a_clock_keeps_what_its_contract_is_worth_with_every_read(office: Office) -> None:
+    """Planned, amended, looked at again, and stated no more."""
+
+    async def worth() -> tuple[Money | None, datetime | None]:
+        (line,) = await list_renewals(office.db)
+        detail = await show_renewal(office.db, "sub_globex")
+        assert detail.line == line
+        return line.value, detail.terms_read_at
+
+    opens = datetime(2026, 10, 2, 6, tzinfo=office.clock().tzinfo)
+    await office.plan(opens.date())
+    planned, first = await worth(), office.clock()
+    office.clock.advance(3600)
+    plan = await office.plan(opens.date(), version="v2", value=Money.of("9000000000", "EUR"))
+    amended, second = await worth(), office.clock()
+    office.clock.advance(3600)
+    await office.look(opens, plan, terms=office.terms(value=Money.of("80000", "EUR")))
+    looked, third = await worth(), office.clock()
+    await office.plan(opens.date(), value=None)
+
+    assert planned == (Money.of("120000", "USD"), first)
+    assert amended == (Money.of("9000000000", "EUR"), second)
+    assert looked == (Money.of("80000", "EUR"), third)
+    assert await worth() == (None, third)
 
 
 async def test_a_decided_renewal_stays_so_when_nothing_follows_it(office: Office) -> None:

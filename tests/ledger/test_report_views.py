@@ -91,15 +91,18 @@ async def test_a_source_is_as_old_as_its_place_or_what_still_waits(
 async def test_the_forecast_has_states_categories_and_money_and_says_what_is_not_known(
     office: PortfolioLedger, clock: Clock
 ) -> None:
-    """The order is worth 120,000.00; the CRM says 130,000.00 of the renewal; support is away."""
+    """The contract came to 125,000.00 by now, whatever its order was worth; the CRM says 130,000.00
+    of the renewal; support is away."""
     clock.now = days_before(90)
+    worth = {"value": Money.of("125000", "USD")}
     await office.orders()
     await office.contract()
-    await office.plan()
+    await office.plan(**worth)
     await office.plan(contract_id="sub_next", ends_on=date(2027, 6, 30))
-    await office.plan(contract_id="sub_soon", opportunity_id="", ends_on=date(2026, 12, 1))
+    soon = {"contract_id": "sub_soon", "opportunity_id": "", "value": None}
+    await office.plan(**soon, ends_on=date(2026, 12, 1))
     renewing = deal(amount=Money.of("130000", "USD"), as_of=clock())
-    await office.look(incidents=None, opportunity=renewing)
+    await office.look(terms_facts=worth, incidents=None, opportunity=renewing)
 
     found = await reports.forecast(office.db, CATALOGUE, [BILLING], RENEWS, clock())
 
@@ -107,12 +110,37 @@ async def test_the_forecast_has_states_categories_and_money_and_says_what_is_not
     assert (body.renewals, body.with_unknown_signals) == (2, 1)
     assert [one.name for one in body.by_state] == ["unknown", "waiting"]
     unknown, waiting = body.by_state
-    assert unknown.order_value.amounts == [Money.of("120000", "USD")]
+    assert unknown.contract_value.amounts == [Money.of("125000", "USD")]
     assert unknown.renewal_amount.amounts == [Money.of("130000", "USD")]
-    assert (waiting.order_value.unknown, waiting.renewal_amount.unknown) == (1, 1)
+    assert (waiting.contract_value.unknown, waiting.renewal_amount.unknown) == (1, 1)
     assert {one.name for one in body.by_forecast} == {"pipeline", "not_forecast"}
     assert found.freshness.incomplete and not found.freshness.stale
     assert "renewals with a signal that is not known: 1" in found.freshness.because
+
+
+async def test_a_forecast_takes_no_amount_of_an_earlier_term(
+    office: PortfolioLedger, clock: Clock
+) -> None:
+    """The order speaks for the first term only, and a read of before the renewal for the last."""
+    await office.orders()
+
+    async def amounts() -> list[Money]:
+        found = await reports.forecast(office.db, CATALOGUE, [BILLING], RENEWS, clock())
+        return found.body.by_state[0].contract_value.amounts
+
+    clock.now = days_before(90)
+    await office.plan(value=None)
+    by_its_order = await amounts()
+    await office.plan(value=None, renewed_on=days_before(365).date())
+    renewed = await amounts()
+    before = {"renewed_on": clock().date(), "as_of": clock()}
+    await office.plan(**before)
+    read_before = await amounts()
+    await office.plan(**before | {"as_of": days_before(89), "value": Money.of("130000", "USD")})
+
+    assert by_its_order == [Money.of("120000", "USD")]
+    assert renewed == read_before == []
+    assert await amounts() == [Money.of("130000", "USD")]
 
 
 async def test_a_forecast_is_stale_when_nobody_has_looked_or_read_for_too_long(
@@ -222,7 +250,7 @@ async def test_workflows_are_listed_as_completed_delayed_failed_and_at_risk(
     assert lists["failed"].money.amounts == [Money.of("120000", "USD")]
     assert (lists["failed"].rows[0].why, lists["failed"].data_quality) == ("CreditHold", 0)
     assert lists["accounts_at_risk"].money.amounts == [Money.of("12000", "USD")]
-    assert lists["renewals_at_risk"].money.unknown == 1
+    assert lists["renewals_at_risk"].money.amounts == [Money.of("120000", "USD")]
 
 
 async def test_retention_and_expansion_tell_how_renewals_came_out(

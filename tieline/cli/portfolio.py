@@ -10,7 +10,7 @@ from rich.text import Text
 from canonical.errors import Misconfigured
 from domain.reports.expansion import ExpansionReport
 from domain.reports.figures import Sums
-from domain.reports.forecast import ForecastReport
+from domain.reports.forecast import ForecastReport, UpcomingGroup
 from domain.reports.freshness import Age, Freshness
 from domain.reports.receivables import ReceivablesGroup, ReceivablesReport
 from domain.reports.renewal_history import RenewalGroup
@@ -178,8 +178,8 @@ def _render_forecast(report: Report[ForecastReport]) -> None:
     out.print(
         f"until {body.until}: renewals {body.renewals}, past their date {body.past_their_date}"
     )
-    _render_groups("state", body.by_state)
-    _render_groups("forecast", body.by_forecast)
+    _render_upcoming("state", body.by_state)
+    _render_upcoming("forecast", body.by_forecast)
 
 
 def _render_billing(report: Report[ReceivablesReport]) -> None:
@@ -230,6 +230,17 @@ def _render_retention(report: Report[RetentionReport]) -> None:
     _render_groups("outcome", body.by_outcome)
     for state, number in body.ended_before_window.items():
         out.print(f"contracts {state} before their window opened: {number}")
+
+
+def _render_upcoming(title: str, groups: list[UpcomingGroup]) -> None:
+    print_table(
+        [title, ">renewals", ">contract value", ">renewal amount"],
+        [
+            (one.name, one.renewals, _sums(one.contract_value), _sums(one.renewal_amount))
+            for one in groups
+        ],
+        empty="No renewal is on record.",
+    )
 
 
 def _render_groups(title: str, groups: list[RenewalGroup]) -> None:

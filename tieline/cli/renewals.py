@@ -45,7 +45,7 @@ def list_all(
     ] = None,
     limit: Annotated[int, typer.Option(help="List at most so many.", min=1, max=1000)] = 100,
 ) -> None:
-    """List renewals, the next one first: day, state, forecast, outcome and next look."""
+    """List renewals, the next one first: value, day, state, forecast, outcome and next look."""
     shared = context_of(context)
     until = None
     if within_days is not None:
@@ -69,7 +69,7 @@ def show_one(
         typer.Argument(metavar="CONTRACT", help="The contract's id, or CONNECTION/ID."),
     ],
 ) -> None:
-    """Show one renewal: dates and which decided, forecast, what blocks it, and each signal."""
+    """Show one renewal: value, dates, which decided, forecast, what blocks it, and each signal."""
     shared = context_of(context)
     detail = asked(shared.settings(), lambda db: show_renewal(db, contract))
     show(shared, detail, lambda: _render(detail))
@@ -77,11 +77,12 @@ def show_one(
 
 def _render_list(lines: list[RenewalLine]) -> None:
     print_table(
-        ["contract", "account", "renews", "state", "forecast", "outcome", "next look"],
+        ["contract", "account", ">value", "renews", "state", "forecast", "outcome", "next look"],
         [
             (
                 f"{one.connection}/{one.contract_id}",
                 one.account_name or one.account_id,
+                one.value or "not known",
                 one.renews_on or "",
                 one.state,
                 one.forecast,
@@ -101,6 +102,7 @@ def _render(detail: RenewalDetail) -> None:
         "account": f"{line.account_name or ''} {line.account_id}".strip(),
         "opportunity": line.opportunity_id,
         "legal entity": detail.legal_entity,
+        "value": line.value or "not known",
         "renews on": f"{line.renews_on} ({detail.decided_by})" if line.renews_on else "never",
         "notice until": detail.notice_on or "",
         "follows the renewal of": detail.renewed_on or "",
