@@ -26,7 +26,7 @@ from simulators.stripe.store import Obj
 from tests.world import World, world
 from tieline.rehearsal.credentials import Credentials
 
-SUBSCRIPTIONS = int(os.environ.get("TIELINE_YEAR_SUBSCRIPTIONS", "250"))
+SUBSCRIPTIONS = int(os.environ.get("TIELINE_YEAR_SUBSCRIPTIONS", "1000"))
 DAYS = 365
 DAY = timedelta(days=1)
 WINDOW_DAYS = 90
