@@ -32,7 +32,7 @@ YEAR_SECONDS_MAX = 7200.0
 EXAMPLES = """\
 examples:
   uv run python benchmarks/portfolio.py
-  TMPDIR=/dev/shm uv run python benchmarks/portfolio.py   # in half the time: nothing waits for a disk
+  TMPDIR=/dev/shm uv run python benchmarks/portfolio.py     # without waiting for a disk
   uv run python benchmarks/portfolio.py --subscriptions 100 200
   uv run python benchmarks/portfolio.py --days-late 8 --json > portfolio.json
 """
@@ -61,7 +61,7 @@ async def _year(folder: Path, credentials: Credentials, size: int, days_late: in
         year = await Life(stand, days_late).live()
     # Told at once: the years to come take long, and may fail.
     progress(
-        f"{size} subscriptions: {year.histories.actions:.0f} actions and {year.wall_ms:.0f} ms each,"
+        f"{size} subscriptions: {year.histories.actions:.0f} actions, {year.wall_ms:.0f} ms each,"
         f" {year.per_second:.0f} events/s, worker at most {year.peak_mb:.0f} MB"
     )
     return year
