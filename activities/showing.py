@@ -11,7 +11,7 @@ from canonical.ids import effect_key
 from canonical.portfolio import ReadinessUpdate, RiskUpdate
 from canonical.ports import CrmPort, SuccessPort, SupportPort
 from canonical.renewal_messages import ShowReadiness
-from canonical.risk import RenewalPriority, RiskLevel
+from canonical.risk import RiskLevel
 from canonical.risk_messages import ShownRisk, ShowRisk
 
 RISK = "risk"
@@ -195,13 +195,7 @@ async def _call(
 
 
 def _nothing_kept(request: ShowRisk) -> KeptRisk:
-    nothing = RiskUpdate(
-        account_id=request.account_id,
-        level=RiskLevel.NONE,
-        score=0,
-        renewal_priority=RenewalPriority.NORMAL,
-    )
-    return KeptRisk(update=nothing, digest="", calls=False)
+    return KeptRisk(update=RiskUpdate.none(request.account_id), digest="", calls=False)
 
 
 async def _nothing() -> None:

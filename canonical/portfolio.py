@@ -1,6 +1,7 @@
 """What customer success, support and the CRM are told of an account's risk and renewal."""
 
 from datetime import date
+from typing import Self
 
 from canonical.money import Money
 from canonical.orders import Account, Fact
@@ -50,6 +51,16 @@ class RiskUpdate(Fact):
     overdue: list[Money] = []
     oldest_days: int = 0
     reasons: list[str] = []
+
+    @classmethod
+    def none(cls, account_id: str) -> Self:
+        """What is shown of an account of which there is nothing to tell."""
+        return cls(
+            account_id=account_id,
+            level=RiskLevel.NONE,
+            score=0,
+            renewal_priority=RenewalPriority.NORMAL,
+        )
 
 
 class ReadinessUpdate(Fact):

@@ -5,12 +5,13 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlmodel import Session
 
+from canonical.renewal import SignalState
+from domain.readiness import BILLING
 from ledger.database import Database
 from ledger.models.evidence import events
 from ledger.models.portfolio import renewals, snapshots
 
 TROUBLE = ("invoice.overdue", "invoice.adjusted")
-BILLING, GREEN = "billing", "green"
 
 
 async def is_payment_awaited(db: Database, workflow_id: str, invoice: str) -> bool:
@@ -39,4 +40,4 @@ def _is_good(session: Session, workflow_id: str) -> bool:
     )
     body: Any = session.connection().execute(wanted).scalar()
     signals = body["signals"] if body else []
-    return any(one["name"] == BILLING and one["state"] == GREEN for one in signals)
+    return any(one["name"] == BILLING and one["state"] == SignalState.GREEN for one in signals)

@@ -11,7 +11,7 @@ from canonical.book import KeptRisk
 from canonical.effects import ProcessRef
 from canonical.ids import digest
 from canonical.portfolio import RiskUpdate
-from canonical.risk import RenewalPriority, RiskAssessment, RiskLevel
+from canonical.risk import RiskAssessment, RiskLevel
 from canonical.risk_messages import AssessedRisk, AssessRisk
 from domain.judging import Judge
 from ledger import audit
@@ -78,12 +78,7 @@ def kept_risk(session: Session, account_id: str) -> KeptRisk | None:
 def update_of(found: RiskAssessment) -> RiskUpdate:
     """What others are shown of an assessment; nothing of an account that was merged."""
     if found.merged_into or found.level is RiskLevel.NONE:
-        return RiskUpdate(
-            account_id=found.account_id,
-            level=RiskLevel.NONE,
-            score=0,
-            renewal_priority=RenewalPriority.NORMAL,
-        )
+        return RiskUpdate.none(found.account_id)
     return _told(found)
 
 

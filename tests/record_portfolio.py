@@ -14,10 +14,10 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from canonical.messages import CancelRequest, CompensationPlan, Progress
+from canonical.messages import CancelRequest, CompensationPlan
 from tests.record_histories import keep
 from tests.stories.conftest import serving_clocks
-from tests.stories.invoices import InBilling, flag, seen, won
+from tests.stories.invoices import InBilling, all_shown, flag, seen, won
 from tests.stories.portfolio import Portfolio
 from tests.stories.renewals import WINDOW, Renewal, renewal_world
 from tests.world import eventually, world
@@ -80,7 +80,7 @@ async def risk_called_off(portfolio: Portfolio) -> Runs:
     await InBilling(portfolio).late(await won(portfolio), days=20)
     process = portfolio.risk(portfolio.tieline.account("Globex"))
     await seen(portfolio, "high")
-    await eventually(lambda: _all_done(process))
+    await eventually(lambda: all_shown(process))
     plan = await process.query("compensation_plan", result_type=CompensationPlan)
     request = CancelRequest(actor="Ada", reason="sold to a bank", plan_digest=plan.digest)
     await process.execute_update("request_cancellation", request)
@@ -147,11 +147,6 @@ async def _run(renewal: Renewal) -> WorkflowHandle[Any, Any]:
     """The present run of a contract's clock."""
     run_id = (await renewal.process.describe()).run_id
     return renewal.tieline.client.get_workflow_handle(renewal.process.id, run_id=run_id)
-
-
-async def _all_done(process: WorkflowHandle[Any, Any]) -> bool:
-    steps = (await process.query("progress", result_type=Progress)).steps
-    return len(steps) == 2 and all(step.state == "done" for step in steps)
 
 
 RISKS: list[Callable[[Portfolio], Awaitable[Runs]]] = [

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from temporalio.client import WorkflowHandle
 
 from canonical.facts import Kind
+from canonical.messages import Progress
 from canonical.money import Money
 from simulators.faults import Fault
 from simulators.kernel import Simulator
@@ -221,3 +222,9 @@ def is_untouched(portfolio: Portfolio, name: str = "Globex") -> bool:
     return (
         "Risk_Level__gc" not in company(portfolio, name) and not flag(portfolio, name) and not calls
     )
+
+
+async def all_shown(process: WorkflowHandle[Any, Any]) -> bool:
+    """Whether both systems are up to date: what is shown is what there would be to undo."""
+    steps = (await process.query("progress", result_type=Progress)).steps
+    return len(steps) == 2 and all(step.state == "done" for step in steps)

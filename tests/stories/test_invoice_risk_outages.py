@@ -3,14 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import WorkflowHandle
-
 from canonical.desk import Action, CaseState
 from canonical.messages import CancelRequest, CompensationPlan, Progress
 from tests.stories.evidence import calls
 from tests.stories.invoices import (
     InBilling,
     Invoices,
+    all_shown,
     calls_about_payment,
     company,
     flag,
@@ -196,9 +195,3 @@ def forgotten(portfolio: Portfolio) -> dict[str, Any]:
     (held,) = tenant.tables["Company"].records.values()
     tenant.remove("Company", held["Gsid"])
     return dict(held)
-
-
-async def all_shown(process: WorkflowHandle[Any, Any]) -> bool:
-    """Whether both systems are up to date: what is shown is what there would be to undo."""
-    steps = (await process.query("progress", result_type=Progress)).steps
-    return len(steps) == 2 and all(step.state == "done" for step in steps)

@@ -88,15 +88,8 @@ def billing(context: typer.Context) -> None:
 )
 def expansion(context: typer.Context, since: SinceOption = "", until: UntilOption = "") -> None:
     """Show expansion timing: amendments by month, and how large renewals came out."""
-    shared, now = context_of(context), datetime.now(UTC)
-
-    def ask(
-        db: Database, catalogue: Catalogue, sources: list[str]
-    ) -> Awaitable[Report[ExpansionReport]]:
-        first, last = period(catalogue, since, until, now)
-        return reports.expansion(db, catalogue, sources, first, last, now)
-
-    found = _made(shared, (CONTRACTS, DEALS), ask)
+    shared = context_of(context)
+    found = _of_period(shared, since, until, reports.expansion)
     show(shared, found, lambda: _render_expansion(found))
 
 
@@ -107,15 +100,8 @@ def expansion(context: typer.Context, since: SinceOption = "", until: UntilOptio
 )
 def retention(context: typer.Context, since: SinceOption = "", until: UntilOption = "") -> None:
     """Show retention: what became of the renewals of a period, by number and value."""
-    shared, now = context_of(context), datetime.now(UTC)
-
-    def ask(
-        db: Database, catalogue: Catalogue, sources: list[str]
-    ) -> Awaitable[Report[RetentionReport]]:
-        first, last = period(catalogue, since, until, now)
-        return reports.retention(db, catalogue, sources, first, last, now)
-
-    found = _made(shared, (CONTRACTS, DEALS), ask)
+    shared = context_of(context)
+    found = _of_period(shared, since, until, reports.retention)
     show(shared, found, lambda: _render_retention(found))
 
 
@@ -127,6 +113,21 @@ def period(catalogue: Catalogue, since: str, until: str, now: datetime) -> tuple
     if begins > last:
         raise Misconfigured(f"--since {begins} is after --until {last}; exchange them")
     return begins, last
+
+
+def _of_period(
+    shared: Context,
+    since: str,
+    until: str,
+    report: Callable[[Database, Catalogue, list[str], date, date, datetime], Awaitable[T]],
+) -> T:
+    """A report on the contracts and deals of a period."""
+    now = datetime.now(UTC)
+
+    def ask(db: Database, catalogue: Catalogue, sources: list[str]) -> Awaitable[T]:
+        return report(db, catalogue, sources, *period(catalogue, since, until, now), now)
+
+    return _made(shared, (CONTRACTS, DEALS), ask)
 
 
 def _made(
