@@ -1,18 +1,18 @@
 """Invoice risk to customer health: late invoices are a risk that people see, until it is over."""
 
-import asyncio
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from activities.crm import CrmActivities
 from activities.finance import FinanceActivities
 from activities.portfolio import PortfolioActivities
 from activities.success import SuccessActivities
 from activities.support import SupportActivities
+from canonical.messages import BusinessEvent
 from canonical.portfolio import AccountFamily
 from canonical.risk import AccountInvoices, RiskLevel
 from canonical.risk_messages import (
@@ -25,18 +25,24 @@ from canonical.risk_messages import (
     ShowRisk,
     invoice_risk_id,
 )
-from workflows.showing import SHOW_PATIENCE, Showing
-from workflows.steps import Undo, note
+from workflows.showing import Showing, Withdrawal
+from workflows.sources import Question, Sources
+from workflows.steps import note
+from workflows.telling import begin_or_tell
 from workflows.visibility import begun_risk
 from workflows.watching import morning
 
 # How long what the CRM said of an account's family is taken for true.
 FAMILY_KEPT = timedelta(days=7)
-A_DAY = timedelta(days=1)
-# How often a parent's process may end just before it is told.
-MISSED_MAX = 3
 PARENT = "parent"
 LEVELS = list(RiskLevel)
+
+
+class Source(StrEnum):
+    """What an account's risk is made of."""
+
+    FAMILY = "the account's family"
+    INVOICES = "open invoices"
 
 
 @workflow.defn(name="invoice-risk-to-health")
@@ -55,8 +61,8 @@ class InvoiceRiskToHealth(Showing):
         self.risk = AssessedRisk()
         self.worst = start.worst
         self.shown = dict(start.shown)
+        self.sources = Sources(Source, self.answer)
         self.family: AccountFamily | None = None
-        self.family_due_on: date | None = None
         self.assessed = 0
 
     @workflow.run
@@ -77,37 +83,36 @@ class InvoiceRiskToHealth(Showing):
             over = self.risk.known and not self.risk.open
             if over and await self.everybody_told(reasons=self.assessed):
                 return
-            again = self.ask_again(known=self.risk.known)
+            self.sources.plan_to_ask_again()
             await self.until(
-                morning(self.risk.changes_on), again, heard=lambda: self.reasons > self.assessed
+                morning(self.risk.changes_on),
+                self.sources.again_at,
+                heard=lambda: self.reasons > self.assessed,
             )
 
     async def look(self) -> None:
         """Ask the owners of its invoices, and the CRM who stands above and below an account that is
         at risk: of any other, nobody is told anything."""
         changes_on = self.risk.changes_on
-        if self.at_risk or (changes_on is not None and changes_on <= self.today):
-            said, _ = await asyncio.gather(self._all_invoices(), self.read_family())
-        else:
-            said = await self._all_invoices()
-        await self.assess(said)
-        if self.at_risk and await self.read_family():
-            await self.assess(said)
+        may_be_at_risk = self.at_risk or (changes_on is not None and changes_on <= self.today)
+        wanted = {Source.INVOICES, *self.family_if_due} if may_be_at_risk else {Source.INVOICES}
+        await self.inquire(wanted)
+        await self.assess(self.invoices)
+        if not self.at_risk:
+            self.sources.dismiss(Source.FAMILY)
+        elif Source.FAMILY not in wanted and self.family_if_due:
+            await self.inquire(self.family_if_due)
+            await self.assess(self.invoices)
 
-    async def read_family(self) -> bool:
-        """Whether the CRM told the family anew: asked once a week, or on the next day when it is
-        away, while the family stays as it was."""
-        if self.family_due_on is not None and self.today < self.family_due_on:
-            return False
-        family: AccountFamily | None = await self.answer(
-            CrmActivities.family,
-            self.account_id,
-            connection=self.start.crm,
-            summary="read the account's family",
-        )
-        self.family = family or self.family
-        self.family_due_on = self.today + (FAMILY_KEPT if family else A_DAY)
-        return family is not None
+    async def inquire(self, wanted: Iterable[Source]) -> None:
+        """Ask some of the sources; a family that is not answered stays as it was."""
+        account = AccountQuestion(account_id=self.account_id, today=self.today, since=self.today)
+        questions = {
+            Source.FAMILY: Question(CrmActivities.family, self.account_id, [self.start.crm]),
+            Source.INVOICES: Question(FinanceActivities.invoices, account, self.start.sources),
+        }
+        await self.sources.ask({one: questions[one] for one in wanted}, self.today)
+        self.family = self.sources.said(Source.FAMILY) or self.family
 
     async def assess(self, said: list[AccountInvoices]) -> None:
         """Judge the account as of today, from what the owners of its invoices say."""
@@ -129,26 +134,16 @@ class InvoiceRiskToHealth(Showing):
         self.bring_up_to_date(
             "show_risk",
             SuccessActivities.show_risk,
-            self._showing_now,
-            connection=self.start.success,
-            undo=lambda: Undo(
-                "take the risk off the company, close the call",
-                SuccessActivities.withdraw_risk,
-                self._showing_now(),
+            self.start.success,
+            Withdrawal(
+                "take the risk off the company, close the call", SuccessActivities.withdraw_risk
             ),
-            says=_said,
         )
         self.bring_up_to_date(
             "flag_risk",
             SupportActivities.flag_risk,
-            self._showing_now,
-            connection=self.start.support,
-            undo=lambda: Undo(
-                "take the flag off the organization",
-                SupportActivities.withdraw_flag,
-                self._showing_now(),
-            ),
-            says=_said,
+            self.start.support,
+            Withdrawal("take the flag off the organization", SupportActivities.withdraw_flag),
         )
 
     async def tell_parent(self) -> None:
@@ -157,24 +152,14 @@ class InvoiceRiskToHealth(Showing):
         if not parent_id or told == self.newest:
             return
         self.shown[PARENT] = self.newest
-        parent = self.start.model_copy(
-            update={"account_id": parent_id, "shown": {}, "worst": RiskLevel.NONE}
+        parent = {"account_id": parent_id, "shown": {}, "worst": RiskLevel.NONE}
+        await begin_or_tell(
+            InvoiceRiskToHealth.run,
+            self.start.model_copy(update=parent),
+            workflow_id=invoice_risk_id(parent_id),
+            search_attributes=begun_risk(parent_id),
+            told=BusinessEvent(id=self.risk.digest, type="risk.changed"),
         )
-        for _ in range(MISSED_MAX):
-            try:
-                await workflow.start_child_workflow(
-                    InvoiceRiskToHealth.run,
-                    parent,
-                    id=invoice_risk_id(parent_id),
-                    search_attributes=begun_risk(parent_id),
-                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                )
-            except WorkflowAlreadyStartedError:
-                if await self._tell(invoice_risk_id(parent_id)):
-                    return
-            else:
-                return
 
     async def compensated(self) -> None:
         """Nobody watches any more: nothing is claimed of the account, nor counted for others."""
@@ -187,9 +172,31 @@ class InvoiceRiskToHealth(Showing):
         return self.risk.level is not RiskLevel.NONE
 
     @property
+    def invoices(self) -> list[AccountInvoices]:
+        """What each owner of its invoices says; of one that is away, that it is not known."""
+        unknown = AccountInvoices(
+            account_id=self.account_id, connection="", as_of=workflow.now(), known=False
+        )
+        return [
+            said or unknown.model_copy(update={"connection": name})
+            for name, said in self.sources.all_said(Source.INVOICES).items()
+        ]
+
+    @property
+    def family_if_due(self) -> set[Source]:
+        """The family is asked for once a week, and for as long as it is not known."""
+        due = self.sources.is_due(Source.FAMILY, self.today, kept=FAMILY_KEPT)
+        return {Source.FAMILY} if due else set()
+
+    @property
     def newest(self) -> str:
         """The assessment that holds now."""
         return self.risk.digest
+
+    @property
+    def to_show(self) -> ShowRisk:
+        """The newest assessment; who shows it reads it from the ledger."""
+        return ShowRisk(account_id=self.account_id, cause=self.start.cause, digest=self.risk.digest)
 
     @property
     def blank(self) -> str:
@@ -201,43 +208,15 @@ class InvoiceRiskToHealth(Showing):
         """The level is the stage."""
         return self.risk.level.value
 
-    def patience(self, step: str) -> timedelta:
-        """What is shown to others can wait for them."""
-        return SHOW_PATIENCE
+    def reference_of(self, shown: ShownRisk) -> str:
+        """The level that is shown, and the call to the CSM."""
+        return f"{shown.level} {shown.call_id}".strip()
+
+    def shown_by(self, shown: ShownRisk) -> str:
+        """A system may have been shown a newer assessment."""
+        return shown.digest
 
     def start_anew(self) -> Any:
         """The next run knows what was shown, and to whom."""
         carried = {"shown": self.shown, "worst": self.worst}
         workflow.continue_as_new(self.start.model_copy(update=carried))
-
-    def _showing_now(self) -> ShowRisk:
-        return ShowRisk(account_id=self.account_id, cause=self.start.cause, digest=self.risk.digest)
-
-    async def _all_invoices(self) -> list[AccountInvoices]:
-        return await asyncio.gather(*(self._invoices(name) for name in self.start.sources))
-
-    async def _invoices(self, connection: str) -> AccountInvoices:
-        question = AccountQuestion(account_id=self.account_id, today=self.today, since=self.today)
-        said = await self.answer(
-            FinanceActivities.invoices,
-            question,
-            connection=connection,
-            summary="read open invoices",
-        )
-        away = AccountInvoices(
-            account_id=self.account_id, connection=connection, as_of=workflow.now(), known=False
-        )
-        return said or away
-
-    async def _tell(self, workflow_id: str) -> bool:
-        """Whether the process was there to be told."""
-        handle = workflow.get_external_workflow_handle(workflow_id)
-        try:
-            await handle.signal("business_event", {"id": self.risk.digest, "type": "risk.changed"})
-        except FailureError:  # it ended in between
-            return False
-        return True
-
-
-def _said(shown: ShownRisk) -> tuple[str, str]:
-    return shown.digest, f"{shown.level} {shown.call_id}".strip()

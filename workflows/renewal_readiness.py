@@ -29,15 +29,15 @@ from workflows.renewal_sources import (
     EVERYTHING,
     OUTCOME,
     SIGNALS,
-    RenewalSources,
     Source,
+    as_said,
+    questions,
 )
-from workflows.showing import SHOW_PATIENCE, Showing
-from workflows.steps import note
+from workflows.showing import Showing
+from workflows.sources import Sources
+from workflows.steps import PATIENCE, note
 from workflows.watching import MORNING, morning
 
-# After a look at what one event told, others are waited for: a burst of them is a few looks.
-BETWEEN_LOOKS = timedelta(minutes=5)
 # With these the contract itself has ended; after the others it may go on, and its clock with it.
 FINAL = (RenewalOutcome.CANCELLED, RenewalOutcome.LAPSED)
 
@@ -58,7 +58,7 @@ class RenewalReadiness(Showing):
         self.window, self.outcome = memory.window, memory.outcome
         self.renewed_on, self.account_id = memory.renewed_on, memory.account_id
         self.snapshot_id, self.shown = memory.newest, dict(memory.shown)
-        self.sources = RenewalSources(start, self.answer)
+        self.sources = Sources(Source, self.answer)
         self.terms: ContractTerms | None = memory.terms
         self.plan = RenewalPlan()
         self._news: set[Source] = set()
@@ -126,7 +126,7 @@ class RenewalReadiness(Showing):
         self.window = window.model_copy(update={"dates": dates})
         if not self._seen_anything:
             await self.inquire(SIGNALS - asked)
-        if self.sources.deal_is_of_another_date(dates):
+        if self._deal_is_of_another_date(dates):
             await self.inquire({Source.DEAL})
         seen = await self.take_snapshot(dates, self.window)
         self._looked_at, self._paid_as_agreed = workflow.now(), "billing" not in seen.troubled
@@ -136,32 +136,25 @@ class RenewalReadiness(Showing):
         elif not self.plan.window_open:
             await self.leave_window()
         else:
-            self.sources.plan_to_ask_again(stale="usage" in seen.unknown)
+            old = "usage" in seen.unknown and self.start.usage
+            self.sources.plan_to_ask_again(stale={Source.ADOPTION} if old else ())
         self.show_everywhere()
 
     async def take_snapshot(self, dates: RenewalDates, window: OpenWindow | None) -> TakenSnapshot:
         """One view for everybody."""
-        asked = self.sources.as_said(self.known, dates, self.today, window)
-        seen: TakenSnapshot = await note(PortfolioActivities.take_snapshot, asked)
+        said = as_said(
+            self.sources, self.start, self.known, dates, window, workflow.now(), self.today
+        )
+        seen: TakenSnapshot = await note(PortfolioActivities.take_snapshot, said)
         self.snapshot_id = seen.snapshot_id
         return seen
 
     def show_everywhere(self) -> None:
         """Bring customer success and the CRM to the newest view; neither holds the other."""
         self.bring_up_to_date(
-            "show_readiness",
-            SuccessActivities.show_readiness,
-            self._showing_now,
-            connection=self.start.success,
-            says=_said,
+            "show_readiness", SuccessActivities.show_readiness, self.start.success
         )
-        self.bring_up_to_date(
-            "tell_crm",
-            CrmActivities.show_readiness,
-            self._showing_now,
-            connection=self.start.crm,
-            says=_said,
-        )
+        self.bring_up_to_date("tell_crm", CrmActivities.show_readiness, self.start.crm)
 
     async def close_window(self, outcome: RenewalOutcome, dates: RenewalDates) -> None:
         """The renewal is decided; a contract that goes on has its next term's clock started, in a
@@ -184,11 +177,11 @@ class RenewalReadiness(Showing):
         due = morning(self.plan.next_look)
         rang = await self.until(due, self.sources.again_at, heard=lambda: bool(self._news))
         if self.window is not None and not rang:
-            await self.settle()
+            await self.settle(since=self._looked_at)
         self._woken_at = now = workflow.now()
         reasons = set(self._news)
         self._news.clear()
-        reasons |= self.sources.asked_again_by(now)
+        reasons |= set(self.sources.due_again(now))
         if due is not None and due <= now:
             reasons |= self._due_this_morning()
         return frozenset(reasons)
@@ -201,25 +194,33 @@ class RenewalReadiness(Showing):
             return EVERYTHING
         return OUTCOME if self.today > self.window.dates.renews_on else SIGNALS
 
-    async def settle(self) -> None:
-        """Let what comes at once be seen at once: the first of a burst, and then the rest of it."""
-        pause = self._looked_at + BETWEEN_LOOKS - workflow.now()
-        if pause > timedelta():
-            await workflow.sleep(pause)
-
     async def inquire(self, wanted: Iterable[Source]) -> None:
         """Ask some of the sources; terms that are not answered stay as they were."""
-        wanted = frozenset(wanted)
-        if Source.INVOICES in wanted:
-            self._paid_as_agreed = False  # what is paid from now on may be missing in the answer
         dates = self.window.dates if self.window else self.plan.dates
-        await self.sources.ask(wanted, self.known, dates, self.today)
-        self.terms = self.sources.terms or self.terms
+        asked = questions(wanted, self.start, self.known, dates, self.today)
+        if Source.INVOICES in asked:
+            self._paid_as_agreed = False  # what is paid from now on may be missing in the answer
+        await self.sources.ask(asked, self.today)
+        self.terms = self.sources.said(Source.TERMS) or self.terms
 
     @property
     def newest(self) -> str:
         """The view that holds now."""
         return self.snapshot_id
+
+    @property
+    def to_show(self) -> ShowReadiness:
+        """The newest view; who shows it reads it from the ledger."""
+        return ShowReadiness(
+            contract_id=self.start.contract_id,
+            connection=self.start.connection,
+            account_id=self.account_id,
+            snapshot_id=self.newest,
+        )
+
+    def reference_of(self, shown: ExternalRef) -> str:
+        """The record that shows it."""
+        return shown.id
 
     @property
     def untroubled_stage(self) -> str:
@@ -250,8 +251,8 @@ class RenewalReadiness(Showing):
         self._news |= asked if self.window else asked & {Source.TERMS}
 
     def patience(self, step: str) -> timedelta:
-        """What is shown to others can wait for them."""
-        return super().patience(step) if step == "read_terms" else SHOW_PATIENCE
+        """Without terms there is no clock: a person hears of that soon."""
+        return PATIENCE if step == "read_terms" else super().patience(step)
 
     def start_anew(self) -> Any:
         """The next run knows what is decided, open and shown; what is not shown yet, it shows."""
@@ -277,14 +278,7 @@ class RenewalReadiness(Showing):
             return window.dates
         return moved
 
-    def _showing_now(self) -> ShowReadiness:
-        return ShowReadiness(
-            contract_id=self.start.contract_id,
-            connection=self.start.connection,
-            account_id=self.account_id,
-            snapshot_id=self.newest,
-        )
-
-
-def _said(shown: ExternalRef) -> tuple[str, str]:
-    return "", shown.id
+    def _deal_is_of_another_date(self, dates: RenewalDates) -> bool:
+        """Whether the deal was asked for of another renewal: another date may be another deal's."""
+        asked = self.sources.asked.get(Source.DEAL)
+        return asked is None or asked.request.renews_on != dates.renews_on

@@ -1,9 +1,9 @@
 """Processes that keep others at the newest of what they know, each system on its own."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar
+from functools import partial
+from typing import Any, NamedTuple
 
 from temporalio import workflow
 
@@ -14,9 +14,12 @@ from workflows.watching import Watching
 # Whoever is shown something may be away for days; what it is then told is the newest.
 SHOW_PATIENCE = timedelta(days=14)
 
-S = TypeVar("S")
-R = TypeVar("R")
-T = TypeVar("T")
+
+class Withdrawal(NamedTuple):
+    """How what a system shows is taken back: in words, and the activity."""
+
+    says: str
+    activity: Activity[Any, Any, Any]
 
 
 class Showing(Watching):
@@ -38,9 +41,26 @@ class Showing(Watching):
         """Identifies what there is to show now."""
 
     @property
+    @abstractmethod
+    def to_show(self) -> Any:
+        """What the activities are asked to show."""
+
+    @abstractmethod
+    def reference_of(self, shown: Any) -> str:
+        """Where a system shows it."""
+
+    def shown_by(self, shown: Any) -> str:
+        """The digest of what a system shows by now; empty where that is what was asked for."""
+        return ""
+
+    @property
     def blank(self) -> str:
         """What a system shows that was never told anything."""
         return ""
+
+    def patience(self, step: str) -> timedelta:
+        """What is shown to others can wait for them."""
+        return SHOW_PATIENCE
 
     def is_behind(self, name: str) -> bool:
         """Whether a system shows anything else than the newest."""
@@ -49,20 +69,18 @@ class Showing(Watching):
     def bring_up_to_date(
         self,
         name: str,
-        activity: Activity[S, R, T],
-        request: Callable[[], R],
-        *,
+        activity: Activity[Any, Any, Any],
         connection: str,
-        undo: Callable[[], Undo] | None = None,
-        says: Callable[[T], tuple[str, str]],
+        withdrawal: Withdrawal | None = None,
     ) -> None:
         """Show a system the newest in the background, again and again until it is not behind.
 
-        No system holds another or the story, which ends only when all are up to date. `says` are
-        the digest of what is shown now (empty: what was asked for) and the step's reference.
+        No system holds another or the story, which ends only when all are up to date. Where there
+        is a `withdrawal`, cancelling the process takes back what was shown.
         """
         if not connection:
             return
+        undo = partial(self._undo_showing, withdrawal) if withdrawal else None
         if undo and name in self.shown and all(step.name != name for step in self.steps):
             # Shown by an earlier run of this process: it is still to be undone.
             self.steps.append(StepRecord(name, connection, False, "done", undo=undo()))
@@ -74,17 +92,20 @@ class Showing(Watching):
                 said = await self.step(
                     name,
                     activity,
-                    request,
+                    lambda: self.to_show,
                     connection=lambda: connection,
                     undo=undo,
-                    reference=lambda done: says(done)[1],
+                    reference=self.reference_of,
                 )
-                self.shown[name] = (says(said)[0] if said is not None else "") or wanted
+                self.shown[name] = (self.shown_by(said) if said is not None else "") or wanted
             self._showing.discard(name)
 
         if self.is_behind(name) and name not in self._showing:
             self._showing.add(name)
             self.follow(show())
+
+    def _undo_showing(self, withdrawal: Withdrawal) -> Undo:
+        return Undo(*withdrawal, self.to_show)
 
     async def everybody_told(self, *, reasons: int) -> bool:
         """Wait until no system is being told any more; False when a reason to look came first."""

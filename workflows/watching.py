@@ -17,21 +17,14 @@ from workflows.steps import attempt
 from workflows.waking import Alarm
 
 READ_PATIENCE = timedelta(minutes=10)
-# A source that was away is asked again: soon, then less and less often.
-ASK_AGAIN, ASK_AGAIN_MAX = timedelta(hours=1), timedelta(days=1)
-DOUBLINGS_MAX = 10
+# After a look at what one event told, others are waited for: a burst of them is a few looks.
+BETWEEN_LOOKS = timedelta(minutes=5)
 # When on a day something is looked at: after midnight everywhere that is not far east.
 MORNING = time(6, 0, tzinfo=UTC)
 
 S = TypeVar("S")
 R = TypeVar("R")
 T = TypeVar("T")
-
-
-def asked_again_after(times: int, longest: timedelta = ASK_AGAIN_MAX) -> timedelta:
-    """How long a source is left alone that was silent so many times before."""
-    pause: timedelta = min(ASK_AGAIN * 2 ** min(times, DOUBLINGS_MAX), longest)
-    return pause
 
 
 def morning(day: date | None) -> datetime | None:
@@ -45,7 +38,7 @@ class Watching(Process):
     def __init__(self, business_id: str) -> None:
         super().__init__(business_id)
         self._alarm = Alarm()
-        self._reasons = self._silences = 0
+        self._reasons = 0
 
     def publish(self, updates: list[SearchAttributeUpdate[Any]]) -> None:
         """Tell operators' listings what they do not show already, from the start or an earlier
@@ -94,19 +87,17 @@ class Watching(Process):
         await workflow.wait_condition(lambda: heard() or self._alarm.rang)
         return self._alarm.rang
 
+    async def settle(self, *, since: datetime) -> None:
+        """Let what comes at once be seen at once: the first of a burst, and then the rest of it,
+        which is waited for `since` the last look."""
+        pause = since + BETWEEN_LOOKS - workflow.now()
+        if pause > timedelta():
+            await workflow.sleep(pause)
+
     @property
     def reasons(self) -> int:
         """How many events were heard so far: taken before a look, it shows what came during it."""
         return self._reasons
-
-    def ask_again(self, *, known: bool) -> datetime | None:
-        """When to look again because a source was away; None when all is known."""
-        if known:
-            self._silences = 0
-            return None
-        pause = asked_again_after(self._silences)
-        self._silences += 1
-        return workflow.now() + pause
 
     def renew_history(self) -> None:
         """Go on in a new run when this one's history is long; only while nothing is open."""
