@@ -103,6 +103,30 @@ async def test_while_finance_is_away_nothing_gets_better(invoices: Invoices) -> 
     assert (level(portfolio), flag(portfolio)) == ("", "")
 
 
+async def test_while_the_crm_is_away_an_account_is_at_risk_without_its_family(
+    portfolio: Portfolio,
+) -> None:
+    """Its own CSM is called at once; who stands above it is told once the CRM is back."""
+    # Given Globex above Globex GmbH, which is late while nobody can say so
+    invoices, tieline = InBilling(portfolio), portfolio.tieline
+    parent = tieline.account("Globex")
+    process = portfolio.risk(tieline.account("Globex GmbH", ParentId=parent))
+    await won(portfolio)
+    deal = await won(portfolio, "Globex GmbH")
+    silence = outage(tieline.crm)
+    await invoices.late(deal, days=20)
+    await eventually(lambda: silence.hits)
+    await portfolio.clocks.fast_forward(process, timedelta(minutes=30))
+    await seen(portfolio, "high", "Globex GmbH")
+    assert level(portfolio) == ""
+
+    # Then the CRM is asked again until it answers, without any further event
+    tieline.crm.faults.clear()
+    await portfolio.clocks.fast_forward(process, timedelta(hours=2))
+    await seen(portfolio, "high")
+    assert len(await eventually(lambda: calls_about_payment(portfolio))) == 1
+
+
 async def test_a_company_that_is_not_there_is_a_case_that_holds_nobody(
     portfolio: Portfolio,
 ) -> None:
