@@ -27,6 +27,7 @@ class Indicators(Section):
 
     since_days: Days
     onboarding_launch_hours: Hours
+    leakage_days: Days
 
 
 class Reports(Section):
