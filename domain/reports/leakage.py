@@ -35,8 +35,9 @@ class Leakage(Fact):
     """What was delivered and due more than `limit_days` ago and is not invoiced now.
 
     `leaking` is of those of the `delivered` orders of which it is known, `leaked` their money by
-    currency, `oldest_days` for how long the oldest of it could have been invoiced. `nameless`
-    implementations are complete and name no order on record.
+    currency, `oldest_days` for how long the oldest of it could have been invoiced. Beside it, in no
+    order: `nameless_implementations` are complete and name no order on record, `nameless_invoices`
+    name neither an order nor an account.
     """
 
     limit_days: int
@@ -45,7 +46,8 @@ class Leakage(Fact):
     leaked: list[Money]
     oldest_days: int | None
     unknown: int
-    nameless: int
+    nameless_implementations: int
+    nameless_invoices: int
 
 
 class _Judgement(NamedTuple):
@@ -91,7 +93,12 @@ def _timing(order: DeliveredOrder, limit: timedelta, now: datetime) -> str:
 
 
 def leakage(
-    orders: Iterable[DeliveredOrder], nameless: int, limit_days: int, now: datetime
+    orders: Iterable[DeliveredOrder],
+    limit_days: int,
+    now: datetime,
+    *,
+    nameless_implementations: int = 0,
+    nameless_invoices: int = 0,
 ) -> Leakage:
     """What leaks now, of all orders with something delivered and due before the limit."""
     until = now - timedelta(days=limit_days)
@@ -106,7 +113,8 @@ def leakage(
         leaked=by_currency(one.leaked for one in leaks),
         oldest_days=None if oldest is None else (now - oldest).days,
         unknown=len(due) - len(judged),
-        nameless=nameless,
+        nameless_implementations=nameless_implementations,
+        nameless_invoices=nameless_invoices,
     )
 
 

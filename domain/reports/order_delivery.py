@@ -41,7 +41,7 @@ class DeliveredOrder(Fact):
     """An order with something delivered, and what is invoiced of it.
 
     `charges` are None where its terms are not on record. `unattributed` says that invoices may be
-    its own without being known to be: one of its account names no order, or none was ever read.
+    its own without being known to be: one of its account names no order, or none is on record.
     """
 
     opportunity_id: str

@@ -45,6 +45,16 @@ _PLACE = (subjects.c.connection, subjects.c.kind, subjects.c.subject_id)
 
 
 @dataclass
+class Deliveries:
+    """Orders with something delivered; complete implementations that name no order on record, and
+    posted invoices that name neither an order nor an account."""
+
+    orders: list[DeliveredOrder]
+    nameless_implementations: int
+    nameless_invoices: int
+
+
+@dataclass
 class _Told:
     """What other systems tell of one order; `ended_on` is the day on which its contract ended."""
 
@@ -68,13 +78,13 @@ class _Invoices:
 
     by_deal: dict[str, list[OrderInvoice]] = field(default_factory=lambda: defaultdict(list))
     others: dict[str, datetime] = field(default_factory=dict)
+    nameless: int = 0
 
 
-async def delivered_orders(
+async def deliveries(
     db: Database, invoices: Mapping[InvoiceKey, InvoiceFacts], required: Sequence[str]
-) -> tuple[list[DeliveredOrder], int]:
-    """Every accepted order that was not cancelled and of which something is delivered; and how many
-    complete implementations name no order on record."""
+) -> Deliveries:
+    """Every accepted order that was not cancelled and of which something is delivered."""
     records = await _records(db)
     attributed = _attributed(invoices, records)
     delivered = {
@@ -102,7 +112,7 @@ async def delivered_orders(
     if not invoices:
         # Nobody has told of any invoice yet: that none names an order says nothing of it.
         found = [one.model_copy(update={"unattributed": True}) for one in found]
-    return found, records.nameless + len(foreign)
+    return Deliveries(found, records.nameless + len(foreign), attributed.nameless)
 
 
 async def _records(db: Database) -> _Records:
@@ -153,6 +163,8 @@ def _attributed(invoices: Mapping[InvoiceKey, InvoiceFacts], records: _Records) 
         deal = invoice.opportunity_id or records.deals.get((connection, invoice.contract_id), "")
         if known is not None and deal:
             found.by_deal[deal].append(known)
+        elif known is not None and not invoice.account_id:
+            found.nameless += 1
         elif known is not None:
             newest = found.others.get(invoice.account_id, known.posted_at)
             found.others[invoice.account_id] = max(newest, known.posted_at)
@@ -197,8 +209,8 @@ def _order(
     delivery: Delivery,
     attributed: _Invoices,
 ) -> DeliveredOrder:
-    # The payer may be another account than the customer; an invoice without any may be anybody's.
-    accounts = {row.account_id, terms.account_id if terms else "", ""}
+    # The payer may be another account than the customer.
+    accounts = {row.account_id, terms.account_id if terms else row.account_id}
     others = [attributed.others[one] for one in accounts if one in attributed.others]
     return DeliveredOrder(
         opportunity_id=row.business_id,

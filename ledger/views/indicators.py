@@ -36,7 +36,7 @@ from governance.catalogue import Catalogue
 from governance.processes import Per
 from ledger.clocks import WAITING
 from ledger.database import Database
-from ledger.views.deliveries import delivered_orders
+from ledger.views.deliveries import deliveries
 from ledger.views.invoices import dispute_signs, known_invoices
 from ledger.views.orders import QUOTE_TO_CASH, order_progress
 from ledger.views.positions import positions_of
@@ -89,7 +89,7 @@ async def indicators(
     orders = await order_progress(db, begins)
     invoices = await known_invoices(db)
     required = catalogue.definitions.customers.required_milestones
-    delivered, nameless = await delivered_orders(db, invoices, required)
+    delivered = await deliveries(db, invoices, required)
     leakage_days = catalogue.reports.indicators.leakage_days
     return IndicatorsReport(
         since=since,
@@ -109,8 +109,14 @@ async def indicators(
             await _payments_shown(db, catalogue, now)
         ),
         closed_won_to_activation=closed_won_to_activation(await won_orders(db, begins), now),
-        billed_after_delivery=billed_after_delivery(delivered, begins, leakage_days, now),
-        leakage=leakage(delivered, nameless, leakage_days, now),
+        billed_after_delivery=billed_after_delivery(delivered.orders, begins, leakage_days, now),
+        leakage=leakage(
+            delivered.orders,
+            leakage_days,
+            now,
+            nameless_implementations=delivered.nameless_implementations,
+            nameless_invoices=delivered.nameless_invoices,
+        ),
         disputes=disputes(
             invoices, await dispute_signs(db), catalogue.definitions.risk_rules(), begins, now
         ),

@@ -47,7 +47,7 @@ def order(*invoices: OrderInvoice, **facts: Any) -> DeliveredOrder:
 
 def leaks(*orders: DeliveredOrder) -> Leakage:
     """What leaks of them now."""
-    return leakage(orders, 0, LIMIT, NOW)
+    return leakage(orders, LIMIT, NOW)
 
 
 def test_what_is_delivered_and_on_no_invoice_leaks_with_its_money_and_age() -> None:

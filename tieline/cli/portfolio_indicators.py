@@ -131,7 +131,10 @@ def _leakage(found: IndicatorsReport) -> list[Row]:
         f"{billed.late} late, {billed.not_billed} not billed, {billed.not_due} not due, "
         f"{billed.unknown} not known; within {billed.limit_days} d"
     )
-    rest = f"{leaks.unknown} not known, {leaks.nameless} implementations of no order"
+    rest = (
+        f"{leaks.unknown} not known, {leaks.nameless_implementations} implementations of no order, "
+        f"{leaks.nameless_invoices} invoices of no account"
+    )
     if leaks.oldest_days is not None:
         rest = f"{_amounts(leaks.leaked)}, the oldest since {leaks.oldest_days} d; {rest}"
     return [
