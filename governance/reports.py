@@ -31,10 +31,11 @@ class Indicators(Section):
 
 
 class Reports(Section):
-    """The four reports' limits, and the indicators' measures."""
+    """The reports' limits, and the indicators' measures."""
 
     forecast: ForecastLimit
     billing: FreshnessLimit
     expansion: FreshnessLimit
     retention: FreshnessLimit
+    revenue: FreshnessLimit
     indicators: Indicators

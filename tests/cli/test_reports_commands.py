@@ -132,6 +132,27 @@ async def test_billing_status_is_shown_by_level_and_status(desk: Desk) -> None:
     assert found.json["body"]["overdue"] == [{"amount_minor": 1_200_000, "currency": "USD"}]
 
 
+async def test_revenue_is_shown_by_the_furthest_step_that_is_proven(desk: Desk) -> None:
+    """With its money and what is not proven; naming the definition, and what is not known."""
+    await desk.ledger.orders()
+    await desk.ledger.invoiced(1, posted_at=desk.clock())
+    ahead = f"{desk.clock().date() + DAY}"
+
+    text = await desk.run("portfolio", "revenue")
+    found = await desk.run("portfolio", "revenue", as_json=True)
+    nothing = await desk.run("portfolio", "revenue", "--since", ahead)
+
+    assert text.out.startswith("revenue  incomplete, as of ")
+    for part in (
+        "definitions: revenue_status@1", "orders 1", "invoiced", "120,000.00 USD",
+        "not activated 1", "not known until when revenue is planned: 1",
+    ):  # fmt: skip
+        assert part in text.out, part
+    (invoiced,) = found.json["body"]["by_status"]
+    assert (invoiced["status"], invoiced["orders"]) == ("invoiced", 1)
+    assert "No order is on record." in nothing.out
+
+
 async def test_a_report_of_old_reads_is_stale(desk: Desk) -> None:
     """Nothing came in for three days."""
     desk.clock.days_ago = 3
