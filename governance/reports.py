@@ -27,13 +27,15 @@ class Indicators(Section):
 
     since_days: Days
     onboarding_launch_hours: Hours
+    leakage_days: Days
 
 
 class Reports(Section):
-    """The four reports' limits, and the indicators' measures."""
+    """The reports' limits, and the indicators' measures."""
 
     forecast: ForecastLimit
     billing: FreshnessLimit
     expansion: FreshnessLimit
     retention: FreshnessLimit
+    revenue: FreshnessLimit
     indicators: Indicators

@@ -70,13 +70,17 @@ class PortfolioLedger:
         given |= {"status": "active", "terms_digest": version, "account_id": GLOBEX}
         await self.reads(ContractFacts.model_validate(given | {"opportunity_id": DEAL} | facts))
 
-    async def implements(self, *, completed: bool) -> None:
+    async def implements(self, *, completed: bool, **facts: Any) -> None:
         """Intake reads Globex's onboarding with its one task."""
         common = {"version": "v1", "changed_at": self.clock(), "account_id": GLOBEX}
-        common |= {"completed": completed, "status": "Closed" if completed else "Open"}
+        common |= {"completed": completed, "status": "Closed" if completed else "Open"} | facts
         await self.reads(OnboardingFacts.model_validate(common | {"id": "1P02"}), "gainsight")
         task = TaskFacts.model_validate(common | {"id": "1S01", "name": "go-live"})
         await self.reads(task, "gainsight")
+
+    async def onboarded(self, **facts: Any) -> None:
+        """Intake reads an onboarding without tasks."""
+        await self.reads(OnboardingFacts.model_validate(facts), "gainsight")
 
     async def orders(self, deal_id: str = DEAL, stage: str = "completed") -> ProcessRef:
         """Quote-to-cash accepts an order of Globex, 120,000.00 USD."""

@@ -1,10 +1,12 @@
-"""The indicators over the ledger: each with how many cases it rests on (R27, R81, R82, R150)."""
+"""The indicators over the ledger: each with how many cases it rests on (R27, R79-R82, R150)."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
 from canonical.definitions import in_force
 from canonical.milestones import Milestone
 from canonical.orders import Fact
+from domain.reports.activation import ClosedWonToActivation, closed_won_to_activation
+from domain.reports.disputes import Disputes, disputes
 from domain.reports.foresight import (
     ForecastAccuracy,
     RenewalWarning,
@@ -22,23 +24,41 @@ from domain.reports.leadership import (
     onboarding_launch,
     renewals_reflect_payments,
 )
+from domain.reports.leakage import (
+    BilledAfterDelivery,
+    Leakage,
+    billed_after_delivery,
+    leakage,
+)
 from domain.reports.reaction import OverdueReaction, overdue_reaction
 from domain.reports.receivables import Position, own_assessment
 from governance.catalogue import Catalogue
 from governance.processes import Per
 from ledger.clocks import WAITING
 from ledger.database import Database
+from ledger.views.deliveries import deliveries
+from ledger.views.invoices import dispute_signs, known_invoices
 from ledger.views.orders import QUOTE_TO_CASH, order_progress
 from ledger.views.positions import positions_of
 from ledger.views.reactions import opened_cases, overdue_invoices, risk_calls
 from ledger.views.renewal_histories import renewal_histories, upcoming_renewals
+from ledger.views.won_orders import won_orders
+
+DEFINITIONS = (
+    "account_financial_status",
+    "implementation_complete",
+    "invoice_collection_status",
+    "renewal_date",
+    "renewal_readiness",
+)
 
 
 class IndicatorsReport(Fact):
     """All indicators over a period, `as_of` the moment of asking.
 
-    Renewals belong to the period by their date, invoices by their due date, orders by their
-    acceptance, cases by when they were opened.
+    Renewals belong to the period by their date, overdue invoices by their due date, orders by their
+    acceptance (by when the deal was won, where that is measured), implementations by when they were
+    complete, cases by when they were opened. What leaks and what is disputed now is of any time.
     """
 
     since: date
@@ -51,6 +71,10 @@ class IndicatorsReport(Fact):
     onboarding_launch: OnboardingLaunch
     billing_activation: BillingActivation
     renewals_reflect_payments: RenewalsReflectPayments
+    closed_won_to_activation: ClosedWonToActivation
+    billed_after_delivery: BilledAfterDelivery
+    leakage: Leakage
+    disputes: Disputes
 
 
 async def indicators(
@@ -63,11 +87,14 @@ async def indicators(
     last = now.date() + timedelta(days=max(windows))
     histories = await renewal_histories(db, since, last)
     orders = await order_progress(db, begins)
-    names = ("account_financial_status", "renewal_date", "renewal_readiness")
+    invoices = await known_invoices(db)
+    required = catalogue.definitions.customers.required_milestones
+    delivered = await deliveries(db, invoices, required)
+    leakage_days = catalogue.reports.indicators.leakage_days
     return IndicatorsReport(
         since=since,
         as_of=now,
-        definitions=[in_force(name, catalogue.definitions.versions) for name in names],
+        definitions=[in_force(name, catalogue.definitions.versions) for name in DEFINITIONS],
         overdue_to_action=overdue_reaction(
             await overdue_invoices(db, begins), await risk_calls(db)
         ),
@@ -80,6 +107,18 @@ async def indicators(
         billing_activation=billing_activation(orders, _activation_limit(catalogue), now),
         renewals_reflect_payments=renewals_reflect_payments(
             await _payments_shown(db, catalogue, now)
+        ),
+        closed_won_to_activation=closed_won_to_activation(await won_orders(db, begins), now),
+        billed_after_delivery=billed_after_delivery(delivered.orders, begins, leakage_days, now),
+        leakage=leakage(
+            delivered.orders,
+            leakage_days,
+            now,
+            nameless_implementations=delivered.nameless_implementations,
+            nameless_invoices=delivered.nameless_invoices,
+        ),
+        disputes=disputes(
+            invoices, await dispute_signs(db), catalogue.definitions.risk_rules(), begins, now
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The four reports over the ledger, each with how current it is (R22).
+"""The reports over the ledger, each with how current it is (R22, R120).
 
 `sources` are the connections that the report rests on by the settings; those of which records were
 read count as well, so that nothing on record goes without an age.
@@ -16,6 +16,7 @@ from domain.reports.forecast import ForecastReport, forecast_report
 from domain.reports.freshness import Freshness, SourceAge, ages, freshness, source_age
 from domain.reports.receivables import ReceivablesReport, own_assessment, receivables_report
 from domain.reports.retention import RetentionReport, retention_report
+from domain.reports.revenue import RevenueReport, revenue_report
 from governance.catalogue import Catalogue
 from ledger.clocks import WAITING
 from ledger.database import Database
@@ -26,6 +27,7 @@ from ledger.views.renewal_histories import (
     renewal_histories,
     upcoming_renewals,
 )
+from ledger.views.revenue import known_revenue
 from ledger.views.sources import given_up, source_places, telling
 
 T = TypeVar("T")
@@ -134,6 +136,20 @@ async def retention(
     missing = [f"renewals past their date without an outcome: {past}"] if past else []
     current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=missing)
     return Report("retention", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
+
+
+async def revenue(
+    db: Database, catalogue: Catalogue, sources: Iterable[str], since: datetime, now: datetime
+) -> Report[RevenueReport]:
+    """How far the revenue of the orders begun since a time has come."""
+    versions = catalogue.definitions.versions
+    body = revenue_report(await known_revenue(db, since), versions, now.date())
+    limit = catalogue.reports.revenue.source_hours
+    missing = []
+    if number := body.recognition_unknown:
+        missing.append(f"orders of which it is not known until when revenue is planned: {number}")
+    current = await _current(db, sources, Kind.INVOICE, limit, now, missing=missing)
+    return Report("revenue", current, _names(catalogue, "revenue_status"), body)
 
 
 async def _current(

@@ -12,7 +12,7 @@ from ledger.database import Database
 from ledger.migrate import upgrade
 from tests.cli.terminal import Said, awaited
 from tests.domain.portfolio import GLOBEX, deal
-from tests.portfolio_ledger import BILLING, PortfolioLedger
+from tests.portfolio_ledger import BILLING, DEAL, PortfolioLedger
 
 DAY = timedelta(days=1)
 
@@ -132,6 +132,27 @@ async def test_billing_status_is_shown_by_level_and_status(desk: Desk) -> None:
     assert found.json["body"]["overdue"] == [{"amount_minor": 1_200_000, "currency": "USD"}]
 
 
+async def test_revenue_is_shown_by_the_furthest_step_that_is_proven(desk: Desk) -> None:
+    """With its money and what is not proven; naming the definition, and what is not known."""
+    await desk.ledger.orders()
+    await desk.ledger.invoiced(1, posted_at=desk.clock())
+    ahead = f"{desk.clock().date() + DAY}"
+
+    text = await desk.run("portfolio", "revenue")
+    found = await desk.run("portfolio", "revenue", as_json=True)
+    nothing = await desk.run("portfolio", "revenue", "--since", ahead)
+
+    assert text.out.startswith("revenue  incomplete, as of ")
+    for part in (
+        "definitions: revenue_status@1", "orders 1", "invoiced", "120,000.00 USD",
+        "not activated 1", "not known until when revenue is planned: 1",
+    ):  # fmt: skip
+        assert part in text.out, part
+    (invoiced,) = found.json["body"]["by_status"]
+    assert (invoiced["status"], invoiced["orders"]) == ("invoiced", 1)
+    assert "No order is on record." in nothing.out
+
+
 async def test_a_report_of_old_reads_is_stale(desk: Desk) -> None:
     """Nothing came in for three days."""
     desk.clock.days_ago = 3
@@ -185,9 +206,10 @@ async def test_indicators_of_an_empty_ledger_say_no_data(desk: Desk) -> None:
     found = await desk.run("portfolio", "indicators", as_json=True)
 
     assert (text.code, text.err) == (0, "")
-    assert text.out.count("no data") == 13
+    assert text.out.count("no data") == 18
     assert "%" not in text.out
     assert found.json["onboarding_launch"]["on_time"] == {"met": 0, "of": 0, "percent": None}
+    assert found.json["leakage"]["leaking"] == {"met": 0, "of": 0, "percent": None}
 
 
 async def test_indicators_say_on_how_many_cases_they_rest(desk: Desk) -> None:
@@ -205,6 +227,33 @@ async def test_indicators_say_on_how_many_cases_they_rest(desk: Desk) -> None:
     assert "0 % (0 of 1)" in lines["renewals show today's payments"]
     assert found.json["overdue_to_action"]["called"] == 1
     assert found.json["billing_activation"]["not_due"] == 1
+
+
+async def test_indicators_say_what_was_delivered_and_not_billed_and_what_is_disputed(
+    desk: Desk,
+) -> None:
+    """With the money by currency and its age, and how long the won deal waits."""
+    desk.clock.days_ago = 40
+    await desk.ledger.orders()
+    await desk.ledger.implements(completed=True, opportunity_id=DEAL)
+    other = {"opportunity_id": "006Other", "account_id": "001Other"}
+    await desk.ledger.invoiced(1, **other, disputed=True, posted_at=desk.clock())
+
+    text = await desk.run("portfolio", "indicators")
+    found = await desk.run("portfolio", "indicators", as_json=True)
+
+    lines = {line.split("  ")[0]: line for line in text.out.splitlines()}
+    leaks = "100 % (1 of 1)", "120,000.00 USD, the oldest since 40 d; 0 not known"
+    assert all(part in lines["delivered and not billed"] for part in leaks)
+    assert (
+        "1 not billed, 0 not due, 0 not known; within 30 d" in lines["billed after implementation"]
+    )
+    assert "1 open now, 12,000.00 USD" in lines["invoices disputed"]
+    assert "0 settled" in lines["dispute to its settlement"]
+    assert "1 not activated, the oldest since 40 d" in lines["closed-won to activation"]
+    assert found.json["leakage"]["leaked"] == [{"amount_minor": 12_000_000, "currency": "USD"}]
+    assert found.json["disputes"]["disputed"] == {"met": 1, "of": 1, "percent": 100}
+    assert found.json["closed_won_to_activation"]["to_activation"]["count"] == 0
 
 
 async def test_workflows_are_listed_with_their_money(desk: Desk) -> None:

@@ -1,36 +1,31 @@
-"""`tieline portfolio`: the four reports on all accounts and contracts, and the indicators."""
+"""`tieline portfolio`: the reports on all accounts and contracts, and the indicators."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.text import Text
 
 from canonical.errors import Misconfigured
 from domain.reports.expansion import ExpansionReport
-from domain.reports.figures import Sums
 from domain.reports.forecast import ForecastReport, UpcomingGroup
-from domain.reports.freshness import Age, Freshness
 from domain.reports.receivables import ReceivablesGroup, ReceivablesReport
 from domain.reports.renewal_history import RenewalGroup
 from domain.reports.retention import RetentionReport
-from governance.catalogue import Catalogue, load_catalogue
+from governance.catalogue import Catalogue
 from ledger.database import Database
 from ledger.views import reports
 from ledger.views.reports import Report
-from tieline.cli import portfolio_indicators, portfolio_workflows
-from tieline.cli.asking import asked
-from tieline.cli.moments import lasting, moment, shown
+from tieline.cli import portfolio_indicators, portfolio_revenue, portfolio_workflows
+from tieline.cli.moments import moment
 from tieline.cli.output import Context, context_of, out, print_table, show
-from tieline.settings import Settings
+from tieline.cli.reporting import CONTRACTS, DEALS, INVOICES, made, render_head, said_sums
 
 T = TypeVar("T")
 portfolio_app = typer.Typer(
     help="Report on all accounts and renewals, each report with how current it is.",
     no_args_is_help=True,
 )
-CONTRACTS, INVOICES, DEALS = "subscription_state", "invoices", "order_value"
 SinceOption = Annotated[
     str, typer.Option("--since", help="First day (default: reports.toml, indicators.since_days).")
 ]
@@ -40,6 +35,7 @@ UntilOption = Annotated[str, typer.Option("--until", help="Last day (default: to
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     portfolio_indicators.register(portfolio_app)
+    portfolio_revenue.register(portfolio_app)
     portfolio_workflows.register(portfolio_app)
     app.add_typer(portfolio_app, name="portfolio")
 
@@ -58,7 +54,7 @@ def forecast(
     """Show the renewal forecast: what has no outcome yet, by state and by forecast category."""
     shared, now = context_of(context), datetime.now(UTC)
     until = now.date() + timedelta(days=within_days)
-    found = _made(
+    found = made(
         shared,
         (CONTRACTS, DEALS),
         lambda db, catalogue, sources: reports.forecast(db, catalogue, sources, until, now),
@@ -73,7 +69,7 @@ def forecast(
 def billing(context: typer.Context) -> None:
     """Show billing status: accounts by risk level and financial status, overdue and disputed."""
     shared, now = context_of(context), datetime.now(UTC)
-    found = _made(
+    found = made(
         shared,
         (INVOICES,),
         lambda db, catalogue, sources: reports.billing(db, catalogue, sources, now),
@@ -127,54 +123,11 @@ def _of_period(
     def ask(db: Database, catalogue: Catalogue, sources: list[str]) -> Awaitable[T]:
         return report(db, catalogue, sources, *period(catalogue, since, until, now), now)
 
-    return _made(shared, (CONTRACTS, DEALS), ask)
-
-
-def _made(
-    shared: Context,
-    domains: tuple[str, ...],
-    ask: Callable[[Database, Catalogue, list[str]], Awaitable[T]],
-) -> T:
-    """A report over the ledger, with the connections whose systems own these domains."""
-    settings = shared.settings()
-    catalogue = load_catalogue(settings.catalogue)
-    sources = _owners(settings, catalogue, domains)
-    return asked(settings, lambda db: ask(db, catalogue, sources))
-
-
-def _owners(settings: Settings, catalogue: Catalogue, domains: tuple[str, ...]) -> list[str]:
-    roles = {catalogue.systems.owner_of(domain) for domain in domains}
-    return [name for name, one in settings.connections.items() if one.role in roles]
-
-
-def _render_head(report: Report[Any]) -> None:
-    current: Freshness = report.freshness
-    marks = [("stale", current.stale), ("incomplete", current.incomplete)]
-    said = ", ".join(word for word, is_so in marks if is_so)
-    style = "yellow" if said else "green"
-    title = Text.assemble((report.name, "bold"), "  ", (said or "current", style))
-    out.print(Text.assemble(title, f", as of {shown(current.as_of)}"))
-    print_table(
-        ["source", "as of", "age", "limit", ""],
-        [
-            (
-                one.source,
-                shown(one.as_of) or "never read",
-                lasting(one.age_seconds),
-                f"{one.limit_hours} h",
-                one.state.value if one.state is not Age.FRESH else "",
-            )
-            for one in current.sources
-        ],
-        empty="It rests on no source that is known.",
-    )
-    for reason in current.because:
-        out.print(f"because {reason}", soft_wrap=True)
-    out.print(f"definitions: {' '.join(report.definitions)}")
+    return made(shared, (CONTRACTS, DEALS), ask)
 
 
 def _render_forecast(report: Report[ForecastReport]) -> None:
-    _render_head(report)
+    render_head(report)
     body = report.body
     out.print(
         f"until {body.until}: renewals {body.renewals}, past their date {body.past_their_date}"
@@ -184,7 +137,7 @@ def _render_forecast(report: Report[ForecastReport]) -> None:
 
 
 def _render_billing(report: Report[ReceivablesReport]) -> None:
-    _render_head(report)
+    render_head(report)
     body = report.body
     out.print(f"accounts {body.accounts}, not known {body.unknown}")
     for title, groups in (("level", body.by_level), ("status", body.by_status)):
@@ -197,7 +150,7 @@ def _line(group: ReceivablesGroup) -> tuple[Any, ...]:
 
 
 def _render_expansion(report: Report[ExpansionReport]) -> None:
-    _render_head(report)
+    render_head(report)
     body = report.body
     out.print(
         f"{body.since} to {body.until}: amendments {body.amendments}, "
@@ -220,7 +173,7 @@ def _render_expansion(report: Report[ExpansionReport]) -> None:
 
 
 def _render_retention(report: Report[RetentionReport]) -> None:
-    _render_head(report)
+    render_head(report)
     body = report.body
     kept = body.kept
     rate = "no data" if kept.percent is None else f"{kept.percent} %"
@@ -237,7 +190,7 @@ def _render_upcoming(title: str, groups: list[UpcomingGroup]) -> None:
     print_table(
         [title, ">renewals", ">contract value", ">renewal amount"],
         [
-            (one.name, one.renewals, _sums(one.contract_value), _sums(one.renewal_amount))
+            (one.name, one.renewals, said_sums(one.contract_value), said_sums(one.renewal_amount))
             for one in groups
         ],
         empty="No renewal is on record.",
@@ -248,15 +201,8 @@ def _render_groups(title: str, groups: list[RenewalGroup]) -> None:
     print_table(
         [title, ">renewals", ">order value", ">renewal amount"],
         [
-            (one.name, one.renewals, _sums(one.order_value), _sums(one.renewal_amount))
+            (one.name, one.renewals, said_sums(one.order_value), said_sums(one.renewal_amount))
             for one in groups
         ],
         empty="No renewal is on record.",
     )
-
-
-def _sums(sums: Sums) -> str:
-    """The amounts, and of how many renewals none is known."""
-    said = ", ".join(map(str, sums.amounts))
-    unknown = f"{sums.unknown} not known" if sums.unknown else ""
-    return " + ".join(part for part in (said, unknown) if part)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from canonical.errors import Misconfigured
+from canonical.money import Money
 from domain.reports.figures import Lead, Share, Spread
 from governance.catalogue import load_catalogue
 from ledger.views.indicators import IndicatorsReport, indicators
@@ -33,7 +34,7 @@ def show_indicators(
         typer.Option(help="First day (default: reports.toml, indicators.since_days)."),
     ] = "",
 ) -> None:
-    """Show the indicators: reaction, forecast accuracy, early warning, leadership's three.
+    """Show the indicators: reaction, foresight, leadership's three, leakage and disputes.
 
     One for which nothing is on record says "no data".
     """
@@ -51,6 +52,7 @@ def show_indicators(
 def _render(found: IndicatorsReport) -> None:
     out.print(f"since {found.since}, as of {shown(found.as_of)}, by {' '.join(found.definitions)}")
     rows = [*_reaction(found), *_forecast(found), *_warning(found), *_leadership(found)]
+    rows += [*_activation(found), *_leakage(found), *_disputes(found)]
     print_table(["indicator", "says", ">cases", "of these"], rows)
 
 
@@ -111,6 +113,49 @@ def _leadership(found: IndicatorsReport) -> list[Row]:
         ),
         ("renewals show today's payments", _share(shown_.reflected), shown_.reflected.of, differ),
     ]
+
+
+def _activation(found: IndicatorsReport) -> list[Row]:
+    seen = found.closed_won_to_activation
+    waits = f"{seen.not_accepted} not accepted, {seen.not_activated} not activated"
+    if seen.oldest_seconds is not None:
+        waits += f", the oldest since {lasting(seen.oldest_seconds)}"
+    if seen.from_acceptance.count:
+        waits += f"; from the acceptance {_spread(seen.from_acceptance)}"
+    return [("closed-won to activation", _spread(seen.to_activation), seen.orders, waits)]
+
+
+def _leakage(found: IndicatorsReport) -> list[Row]:
+    billed, leaks = found.billed_after_delivery, found.leakage
+    timing = (
+        f"{billed.late} late, {billed.not_billed} not billed, {billed.not_due} not due, "
+        f"{billed.unknown} not known; within {billed.limit_days} d"
+    )
+    rest = (
+        f"{leaks.unknown} not known, {leaks.nameless_implementations} implementations of no order, "
+        f"{leaks.nameless_invoices} invoices of no account"
+    )
+    if leaks.oldest_days is not None:
+        rest = f"{_amounts(leaks.leaked)}, the oldest since {leaks.oldest_days} d; {rest}"
+    return [
+        ("billed after implementation", _share(billed.in_time), billed.completed, timing),
+        ("delivered and not billed", _share(leaks.leaking), leaks.delivered, rest),
+    ]
+
+
+def _disputes(found: IndicatorsReport) -> list[Row]:
+    seen = found.disputes
+    rest = f"{seen.open_now} open now"
+    rest += f", {_amounts(seen.open_money)}" if seen.open_money else ""
+    settled = f"{seen.settled} settled, of {seen.untimed} it is not known when"
+    return [
+        ("invoices disputed", _share(seen.disputed), seen.invoices, rest),
+        ("dispute to its settlement", _spread(seen.to_settle), seen.settled, settled),
+    ]
+
+
+def _amounts(money: list[Money]) -> str:
+    return ", ".join(map(str, money))
 
 
 def _share(share: Share) -> str:
