@@ -1,7 +1,7 @@
 """Expansion timing: when contracts changed, and which renewals came out larger or smaller (R22).
 
 Only what is on record: that a contract was amended and when, but not by how much, since the event
-carries no money; and of renewals the outcome, with the renewing deal beside the order.
+carries no money; and of renewals the outcome, with the renewing deal beside what it renews.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,22 +10,33 @@ from enum import StrEnum
 
 from canonical.orders import Fact
 from canonical.renewal import RenewalOutcome
-from domain.reports.renewal_history import RenewalGroup, RenewalHistory, renewal_group
+from domain.reports.renewal_history import Basis, RenewalGroup, RenewalHistory, renewal_group
 from domain.reports.retention import KEPT
 
 
 class Size(StrEnum):
-    """How a renewing deal compares with the order that brought the contract.
+    """How a renewing deal compares with what it renews.
 
-    `downsized` is the outcome, by the contract's own value at that time; the others compare with
-    the order, in one currency, and are `unknown` where either amount is.
+    `downsized` is the outcome, by the contract's own value at that time. The others compare with
+    the contract's own value, and with the order that brought it where none was kept, in one
+    currency; `unknown` is where either amount is.
     """
 
     DOWNSIZED = "downsized"
-    SMALLER = "smaller_than_order"
-    EQUAL = "equal_to_order"
-    LARGER = "larger_than_order"
+    SMALLER = "smaller_than_contract"
+    EQUAL = "equal_to_contract"
+    LARGER = "larger_than_contract"
+    SMALLER_THAN_ORDER = "smaller_than_order"
+    EQUAL_TO_ORDER = "equal_to_order"
+    LARGER_THAN_ORDER = "larger_than_order"
     UNKNOWN = "unknown"
+
+
+# Smaller, equal and larger, by whose value it is that the renewing deal is compared with.
+SIZES = {
+    Basis.CONTRACT: (Size.SMALLER, Size.EQUAL, Size.LARGER),
+    Basis.ORDER: (Size.SMALLER_THAN_ORDER, Size.EQUAL_TO_ORDER, Size.LARGER_THAN_ORDER),
+}
 
 
 class Amendment(Fact):
@@ -85,12 +96,12 @@ def size_of(history: RenewalHistory) -> Size:
     """How large a renewal came out, as far as it is on record."""
     if history.outcome is RenewalOutcome.DOWNSIZED:
         return Size.DOWNSIZED
-    order, renewed = history.order_value, history.renewal_amount
-    if order is None or renewed is None or order.currency != renewed.currency:
+    if (change := history.change) is None:
         return Size.UNKNOWN
-    if renewed.amount_minor == order.amount_minor:
-        return Size.EQUAL
-    return Size.LARGER if renewed.amount_minor > order.amount_minor else Size.SMALLER
+    smaller, equal, larger = SIZES[history.basis]
+    if change.amount_minor == 0:
+        return equal
+    return larger if change.amount_minor > 0 else smaller
 
 
 def _month(month: str, members: Sequence[Amendment]) -> AmendedMonth:

@@ -228,6 +228,8 @@ def _render_retention(report: Report[RetentionReport]) -> None:
         f"{body.since} to {body.until}: renewals {body.renewals}, "
         f"kept {kept.met} of {kept.of} decided ({rate})"
     )
+    if body.change.known or body.change.unknown:
+        out.print(f"the deals that renew, less what they renew: {_sums(body.change)}")
     _render_groups("outcome", body.by_outcome)
     for state, number in body.ended_before_window.items():
         out.print(f"contracts {state} before their window opened: {number}")
@@ -246,9 +248,9 @@ def _render_upcoming(title: str, groups: list[UpcomingGroup]) -> None:
 
 def _render_groups(title: str, groups: list[RenewalGroup]) -> None:
     print_table(
-        [title, ">renewals", ">order value", ">renewal amount"],
+        [title, ">renewals", ">value", ">by order", ">renewal amount"],
         [
-            (one.name, one.renewals, _sums(one.order_value), _sums(one.renewal_amount))
+            (one.name, one.renewals, _sums(one.value), one.by_order, _sums(one.renewal_amount))
             for one in groups
         ],
         empty="No renewal is on record.",
