@@ -1,15 +1,17 @@
 """Expansion timing: when contracts changed, and which renewals came out larger or smaller (R22).
 
-Only what is on record: that a contract was amended and when, but not by how much, since the event
-carries no money; and of renewals the outcome, with the renewing deal beside what it renews.
+Only what is on record: that a contract was amended, when, and by how much where both reads of it
+stated a value; and of renewals the outcome, with the renewing deal beside what it renews.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
+from canonical.money import Money
 from canonical.orders import Fact
 from canonical.renewal import RenewalOutcome
+from domain.reports.figures import Sums, less, sums
 from domain.reports.renewal_history import Basis, RenewalGroup, RenewalHistory, renewal_group
 from domain.reports.retention import KEPT
 
@@ -40,22 +42,35 @@ SIZES = {
 
 
 class Amendment(Fact):
-    """A change of what a contract delivers, of its price or of its standing."""
+    """A change of what a contract delivers, of its price or of its standing.
+
+    `value` and `value_before` are those of the whole term, as the owner of contracts states them
+    after and before it; None where it stated none.
+    """
 
     connection: str
     contract_id: str
     account_id: str = ""
     status: str
+    value: Money | None = None
+    value_before: Money | None = None
     at: datetime
+
+    @property
+    def change(self) -> Money | None:
+        """How much more the contract is worth; None unless both are known in one currency."""
+        return less(self.value, self.value_before)
 
 
 class AmendedMonth(Fact):
-    """The amendments of a calendar month (`YYYY-MM`, UTC), by the standing they left behind."""
+    """The amendments of a calendar month (`YYYY-MM`, UTC), by the standing they left behind, and
+    what those of which it is known have changed of contracts' values."""
 
     month: str
     amendments: int
     contracts: int
     by_status: dict[str, int]
+    change: Sums
 
 
 class ExpansionReport(Fact):
@@ -65,6 +80,7 @@ class ExpansionReport(Fact):
     until: date
     amendments: int
     amended_contracts: int
+    change: Sums
     months: list[AmendedMonth]
     renewals_by_size: list[RenewalGroup]
 
@@ -87,6 +103,7 @@ def expansion_report(
         until=until,
         amendments=len(told),
         amended_contracts=_contracts(told),
+        change=sums(one.change for one in told),
         months=[_month(month, members) for month, members in months.items()],
         renewals_by_size=[renewal_group(name, members) for name, members in sized if members],
     )
@@ -113,6 +130,7 @@ def _month(month: str, members: Sequence[Amendment]) -> AmendedMonth:
         amendments=len(members),
         contracts=_contracts(members),
         by_status=dict(sorted(statuses.items())),
+        change=sums(one.change for one in members),
     )
 
 

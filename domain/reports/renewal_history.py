@@ -19,7 +19,7 @@ from canonical.renewal import (
     SignalState,
 )
 from domain.readiness import BILLING, CRM
-from domain.reports.figures import Sums, sums
+from domain.reports.figures import Sums, less, sums
 
 
 class Basis(StrEnum):
@@ -89,10 +89,7 @@ class RenewalHistory(Fact):
     @property
     def change(self) -> Money | None:
         """The renewing deal less what it renews; None unless both are known in one currency."""
-        value, renewed = self.value, self.renewal_amount
-        if value is None or renewed is None or value.currency != renewed.currency:
-            return None
-        return renewed - value
+        return less(self.renewal_amount, self.value)
 
     @property
     def renewal_amount(self) -> Money | None:

@@ -100,14 +100,13 @@ async def expansion(
     until: date,
     now: datetime,
 ) -> Report[ExpansionReport]:
-    """When contracts were amended, and how renewals came out; money only where it is on record."""
+    """When contracts were amended and by how much, and how renewals came out; of how many either is
+    not known, its sums say."""
     told = await amendments(db, _midnight(since))
     histories = await renewal_histories(db, since, until)
     body = expansion_report(told, histories, since, until)
     limit = catalogue.reports.expansion.source_hours
-    missing = ["what an amendment changed of a contract's value is not on record"]
-    lacks = missing if body.amendments else []
-    current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=lacks)
+    current = await _current(db, sources, Kind.CONTRACT, limit, now)
     return Report("expansion", current, _names(catalogue, "renewal_date"), body)
 
 

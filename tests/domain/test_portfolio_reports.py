@@ -191,6 +191,32 @@ def test_amendments_are_told_by_month_with_the_contracts_they_are_about() -> Non
     assert found.months[0].by_status == {"paused": 1}
 
 
+def test_the_size_of_an_amendment_is_known_where_both_values_are_in_one_currency() -> None:
+    """By month and over the period; what is not known is counted and in no sum."""
+
+    def amended(month: int, before: Money | None, after: Money | None) -> Amendment:
+        at = datetime(2026, month, 1, tzinfo=UTC)
+        return Amendment(
+            connection="stripe-us", contract_id="sub_globex", status="active",
+            value_before=before, value=after, at=at,
+        )  # fmt: skip
+
+    year, more, euros = Money.of("100", "USD"), Money.of("130", "USD"), Money.of("90", "EUR")
+    found = expansion_report(
+        [
+            amended(3, year, more), amended(3, more, Money.zero("USD")), amended(3, euros, year),
+            amended(5, None, year), amended(5, year, None), amended(5, euros, Money.zero("EUR")),
+        ],
+        [], JANUARY, YEAREND,
+    )  # fmt: skip
+
+    march, may = found.months
+    assert (march.change.amounts, march.change.unknown) == ([Money.of("-100", "USD")], 1)
+    assert (may.change.amounts, may.change.unknown) == ([Money.of("-90", "EUR")], 2)
+    assert found.change.amounts == [Money.of("-90", "EUR"), Money.of("-100", "USD")]
+    assert (found.change.known, found.change.unknown) == (3, 3)
+
+
 def test_the_view_of_a_window_is_the_one_that_stood_when_it_opened() -> None:
     """The first of that day, else the newest before, else the first after; none once decided."""
     first, late = view(90, unknown=["support"]), view(45)

@@ -256,7 +256,7 @@ async def test_workflows_are_listed_as_completed_delayed_failed_and_at_risk(
 async def test_retention_and_expansion_tell_how_renewals_came_out(
     office: PortfolioLedger, clock: Clock
 ) -> None:
-    """Won for more than it was worth, lost, waiting past its date, and cancelled before its window."""
+    """Won for more than it was worth, lost, past its date, and cancelled before its window."""
     await office.orders()
     clock.now = days_before(90)
     await office.look()

@@ -203,13 +203,16 @@ def _render_expansion(report: Report[ExpansionReport]) -> None:
         f"{body.since} to {body.until}: amendments {body.amendments}, "
         f"contracts amended {body.amended_contracts}"
     )
+    if body.amendments:
+        out.print(f"amendments changed contracts' values by: {_sums(body.change)}")
     print_table(
-        ["month", ">amendments", ">contracts", "left them"],
+        ["month", ">amendments", ">contracts", ">change of value", "left them"],
         [
             (
                 one.month,
                 one.amendments,
                 one.contracts,
+                _sums(one.change),
                 ", ".join(f"{status} {number}" for status, number in one.by_status.items()),
             )
             for one in body.months
