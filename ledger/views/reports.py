@@ -58,7 +58,7 @@ async def forecast(
     if body.with_unknown_signals:
         number = body.with_unknown_signals
         missing.append(f"renewals with a signal that is not known: {number}")
-    current = await _current(
+    age = await current(
         db,
         sources,
         Kind.CONTRACT,
@@ -67,7 +67,7 @@ async def forecast(
         missing=missing,
         besides=looks,
     )
-    return Report("forecast", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
+    return Report("forecast", age, _names(catalogue, *RENEWAL_DEFINITIONS), body)
 
 
 async def billing(
@@ -88,8 +88,8 @@ async def billing(
     if nameless := await unowned_invoices(db):
         missing.append(f"invoices that name no account, and count for none: {nameless}")
     names = ("account_financial_status", "invoice_collection_status", "invoice_delinquent")
-    current = await _current(db, sources, Kind.INVOICE, limit, now, missing=missing)
-    return Report("billing", current, _names(catalogue, *names), body)
+    age = await current(db, sources, Kind.INVOICE, limit, now, missing=missing)
+    return Report("billing", age, _names(catalogue, *names), body)
 
 
 async def expansion(
@@ -106,8 +106,8 @@ async def expansion(
     histories = await renewal_histories(db, since, until)
     body = expansion_report(told, histories, since, until)
     limit = catalogue.reports.expansion.source_hours
-    current = await _current(db, sources, Kind.CONTRACT, limit, now)
-    return Report("expansion", current, _names(catalogue, "renewal_date"), body)
+    age = await current(db, sources, Kind.CONTRACT, limit, now)
+    return Report("expansion", age, _names(catalogue, "renewal_date"), body)
 
 
 async def retention(
@@ -131,11 +131,11 @@ async def retention(
     past = sum(h.outcome is None and h.renews_on < now.date() for h in histories)
     past += sum(one.renews_on < now.date() for one in never_seen)
     missing = [f"renewals past their date without an outcome: {past}"] if past else []
-    current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=missing)
-    return Report("retention", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
+    age = await current(db, sources, Kind.CONTRACT, limit, now, missing=missing)
+    return Report("retention", age, _names(catalogue, *RENEWAL_DEFINITIONS), body)
 
 
-async def _current(
+async def current(
     db: Database,
     sources: Iterable[str],
     kind: Kind,

@@ -5,32 +5,28 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.text import Text
 
 from canonical.errors import Misconfigured
 from domain.reports.expansion import ExpansionReport
 from domain.reports.figures import Sums
 from domain.reports.forecast import ForecastReport, UpcomingGroup
-from domain.reports.freshness import Age, Freshness
 from domain.reports.receivables import ReceivablesGroup, ReceivablesReport
 from domain.reports.renewal_history import RenewalGroup
 from domain.reports.retention import RetentionReport
-from governance.catalogue import Catalogue, load_catalogue
+from governance.catalogue import Catalogue
 from ledger.database import Database
 from ledger.views import reports
 from ledger.views.reports import Report
 from tieline.cli import portfolio_indicators, portfolio_workflows
-from tieline.cli.asking import asked
-from tieline.cli.moments import lasting, moment, shown
+from tieline.cli.freshness import CONTRACTS, DEALS, INVOICES, made, render_freshness
+from tieline.cli.moments import moment
 from tieline.cli.output import Context, context_of, out, print_table, show
-from tieline.settings import Settings
 
 T = TypeVar("T")
 portfolio_app = typer.Typer(
     help="Report on all accounts and renewals, each report with how current it is.",
     no_args_is_help=True,
 )
-CONTRACTS, INVOICES, DEALS = "subscription_state", "invoices", "order_value"
 SinceOption = Annotated[
     str, typer.Option("--since", help="First day (default: reports.toml, indicators.since_days).")
 ]
@@ -58,7 +54,7 @@ def forecast(
     """Show the renewal forecast: what has no outcome yet, by state and by forecast category."""
     shared, now = context_of(context), datetime.now(UTC)
     until = now.date() + timedelta(days=within_days)
-    found = _made(
+    found = made(
         shared,
         (CONTRACTS, DEALS),
         lambda db, catalogue, sources: reports.forecast(db, catalogue, sources, until, now),
@@ -73,7 +69,7 @@ def forecast(
 def billing(context: typer.Context) -> None:
     """Show billing status: accounts by risk level and financial status, overdue and disputed."""
     shared, now = context_of(context), datetime.now(UTC)
-    found = _made(
+    found = made(
         shared,
         (INVOICES,),
         lambda db, catalogue, sources: reports.billing(db, catalogue, sources, now),
@@ -127,49 +123,11 @@ def _of_period(
     def ask(db: Database, catalogue: Catalogue, sources: list[str]) -> Awaitable[T]:
         return report(db, catalogue, sources, *period(catalogue, since, until, now), now)
 
-    return _made(shared, (CONTRACTS, DEALS), ask)
-
-
-def _made(
-    shared: Context,
-    domains: tuple[str, ...],
-    ask: Callable[[Database, Catalogue, list[str]], Awaitable[T]],
-) -> T:
-    """A report over the ledger, with the connections whose systems own these domains."""
-    settings = shared.settings()
-    catalogue = load_catalogue(settings.catalogue)
-    sources = _owners(settings, catalogue, domains)
-    return asked(settings, lambda db: ask(db, catalogue, sources))
-
-
-def _owners(settings: Settings, catalogue: Catalogue, domains: tuple[str, ...]) -> list[str]:
-    roles = {catalogue.systems.owner_of(domain) for domain in domains}
-    return [name for name, one in settings.connections.items() if one.role in roles]
+    return made(shared, (CONTRACTS, DEALS), ask)
 
 
 def _render_head(report: Report[Any]) -> None:
-    current: Freshness = report.freshness
-    marks = [("stale", current.stale), ("incomplete", current.incomplete)]
-    said = ", ".join(word for word, is_so in marks if is_so)
-    style = "yellow" if said else "green"
-    title = Text.assemble((report.name, "bold"), "  ", (said or "current", style))
-    out.print(Text.assemble(title, f", as of {shown(current.as_of)}"))
-    print_table(
-        ["source", "as of", "age", "limit", ""],
-        [
-            (
-                one.source,
-                shown(one.as_of) or "never read",
-                lasting(one.age_seconds),
-                f"{one.limit_hours} h",
-                one.state.value if one.state is not Age.FRESH else "",
-            )
-            for one in current.sources
-        ],
-        empty="It rests on no source that is known.",
-    )
-    for reason in current.because:
-        out.print(f"because {reason}", soft_wrap=True)
+    render_freshness(report.name, report.freshness)
     out.print(f"definitions: {' '.join(report.definitions)}")
 
 
