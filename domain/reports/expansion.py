@@ -74,7 +74,7 @@ class AmendedMonth(Fact):
 
 
 class ExpansionReport(Fact):
-    """Amendments by month, and the renewals of the period that were kept, by size."""
+    """Amendments by month and what they changed, and the renewals that were kept, by size."""
 
     since: date
     until: date
