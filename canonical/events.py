@@ -47,11 +47,18 @@ class ContractActivated(EventData):
 
 
 class ContractAmended(EventData):
-    """What a contract delivers, or at which price, has changed."""
+    """What a contract delivers, or at which price, has changed.
+
+    `value` is what the contract is worth over its whole term after the amendment, `value_before`
+    what it was worth by the read before, both as the owner of contracts adds them up; null where a
+    read stated none. A contract that ends keeps the value that it had.
+    """
 
     connection: str
     external_id: str
     status: str
+    value: Money | None = None
+    value_before: Money | None = None
     account_id: str = ""
     opportunity_id: str = ""
 

@@ -86,11 +86,15 @@ class InvoiceFacts(SubjectFacts):
 
 
 class ContractFacts(SubjectFacts):
-    """A subscription or contract; `terms_digest` identifies what is delivered at which price."""
+    """A subscription or contract; `terms_digest` identifies what is delivered at which price.
+
+    `value` is that of the whole term, as the system adds it up; None where it states none.
+    """
 
     kind: Literal[Kind.CONTRACT] = Kind.CONTRACT
     status: str
     terms_digest: str
+    value: Money | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
 

@@ -162,6 +162,8 @@ def _contract(
         connection=connection,
         external_id=now.id,
         status=now.status,
+        value=now.value,
+        value_before=before.value,
         account_id=now.account_id,
         opportunity_id=now.opportunity_id,
     )

@@ -113,6 +113,19 @@ def _won(value: Money | None, amount: Money | None) -> RenewalOutcome:
     return RenewalOutcome.DOWNSIZED if smaller else RenewalOutcome.WON
 
 
+def is_of_term(terms: ContractTerms, renews_on: date, renewed_on: date | None) -> bool:
+    """Whether what was read of a contract is about the term that renews on a day: it was read after
+    the renewal before (`renewed_on`), and neither the day was past nor a later end stated by then.
+    """
+    if terms.as_of is None:
+        return False
+    dates = renewal_dates(terms, 0)
+    stated_until = dates.renews_on if dates else renews_on
+    read_on = terms.as_of.date()
+    begun = renewed_on is None or read_on > renewed_on
+    return begun and read_on <= renews_on and stated_until <= renews_on
+
+
 def snapshot(
     terms: ContractTerms,
     dates: RenewalDates,

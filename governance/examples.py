@@ -56,7 +56,14 @@ EXAMPLES: list[tuple[str, EventData]] = [
     (f"opportunity/{DEAL}", ContractActivated(opportunity_id=DEAL, **CONTRACT)),
     (
         "contract/sub_1PGlobex",
-        ContractAmended(**CONTRACT, status="active", account_id=ACCOUNT, opportunity_id=DEAL),
+        ContractAmended(
+            **CONTRACT,
+            status="active",
+            value=YEAR,
+            value_before=HALF,
+            account_id=ACCOUNT,
+            opportunity_id=DEAL,
+        ),
     ),
     (
         "invoice/in_1PGlobex2026",

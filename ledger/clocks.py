@@ -98,7 +98,7 @@ def keep_plan(
         "legal_entity": terms.legal_entity,
         "workflow_id": process.workflow_id,
         "updated_at": now,
-    } | _read(terms)
+    } | read_of(terms)
     dates = plan.dates
     dated = {
         "renews_on": dates.renews_on if dates else None,
@@ -154,12 +154,13 @@ def keep_seen(
         "closed_at": now if taken.outcome else None,
         "workflow_id": process.workflow_id,
         "updated_at": now,
-    } | _read(terms)
+    } | read_of(terms)
     _PUT_SEEN.run(session, row)
 
 
-def _read(terms: ContractTerms) -> dict[str, Any]:
-    """The read that a clock goes by, with what it stated: a value is only as old as its read."""
+def read_of(terms: ContractTerms) -> dict[str, Any]:
+    """The read that a clock or a view goes by, with what it stated: a value is only as old as its
+    read."""
     value = terms.value
     return {
         "terms_version": terms.version,

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlmodel import Session
 
 from canonical.connections import Environment
@@ -12,12 +12,14 @@ from canonical.events import CanonicalEvent, RenewalWindowOpened
 from canonical.portfolio import ReadinessUpdate
 from canonical.renewal import ReadinessSnapshot
 from canonical.renewal_messages import OpenWindow, TakeSnapshot
+from domain.renewals import is_of_term
 from ledger import audit
-from ledger.clocks import keep_seen
+from ledger.clocks import keep_seen, read_of
 from ledger.events import append_event, event_of
 from ledger.models.portfolio import renewals, snapshots
 from ledger.upserts import Upsert
 
+_WORTH = ("value_minor", "value_currency", "terms_read_at")
 _KEEP = Upsert(snapshots, lambda insert: insert.on_conflict_do_nothing())
 # A clock names the view that was seen last; the most urgent is the next that has no outcome.
 _SHOWN = (
@@ -40,21 +42,42 @@ def keep_snapshot(
     """Keep a view under its id, tell of a window that it opens, and move the contract's clock on;
     whether the view was new."""
     contract = f"{taken.connection}/{taken.contract_id}"
-    row = {"snapshot_id": taken.snapshot_id, "connection": taken.connection}
+    row: dict[str, Any] = {"snapshot_id": taken.snapshot_id, "connection": taken.connection}
     row |= {"contract_id": taken.contract_id, "account_id": taken.account_id}
     body = taken.model_dump(mode="json")
-    kept = _KEEP.run(session, row | {"body": body, "taken_at": taken.taken_at})
+    worth = _worth(request, taken)
+    kept = _KEEP.run(session, row | {"body": body, "taken_at": taken.taken_at} | worth)
     window = request.window
     opened = window is not None and append_event(
         session, _opened(taken, window, request.terms.legal_entity, process, environment)
     )
     keep_seen(session, request, taken, next_look, process, now)
     new = bool(kept.rowcount == 1)
-    if new:
+    if not new:
+        _revalue(session, taken.snapshot_id, worth)
+    else:
         said = {"state": taken.state, "forecast": taken.forecast, "opened": opened}
         said |= {"snapshot": taken.snapshot_id}
         audit.append(session, process.workflow_id, "renewal.seen", contract, said, now)
     return new
+
+
+def _worth(request: TakeSnapshot, taken: ReadinessSnapshot) -> dict[str, Any]:
+    """What the contract is worth in the term that the view is about; nothing of another term's."""
+    terms, renewed_on = request.terms, request.start.memory.renewed_on
+    known = is_of_term(terms, taken.dates.renews_on, renewed_on)
+    read = read_of(terms) if known else {}
+    return {name: read.get(name) for name in _WORTH}
+
+
+def _revalue(session: Session, snapshot_id: str, worth: dict[str, Any]) -> None:
+    """A view that is seen again is the same view, but its contract may be worth something else."""
+    read_at = worth["terms_read_at"]
+    if read_at is None:
+        return
+    is_older = or_(snapshots.c.terms_read_at.is_(None), snapshots.c.terms_read_at < read_at)
+    seen = update(snapshots).where(snapshots.c.snapshot_id == snapshot_id, is_older)
+    session.connection().execute(seen.values(**worth))
 
 
 def shown_of_account(session: Session, account_id: str) -> ReadinessUpdate | None:

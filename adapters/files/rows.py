@@ -75,6 +75,7 @@ def facts_of(drop: Drop, body: bytes) -> AnyFacts:
         said["status"] = str(said.get("status", "")).lower()
     if kind is Kind.CONTRACT:
         said.setdefault("terms_digest", _terms(drop, row))
+        said["value"] = _value(drop, row)
     return _validated(drop, said)
 
 
@@ -161,6 +162,15 @@ def _time(drop: Drop, row: Row, field: str) -> datetime | None:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Problem("bad_time", drop.columns.get(field, field)) from None
+
+
+def _value(drop: Drop, row: Row) -> Money | None:
+    """What a contract is worth; nothing of an amount without a currency, which is some other."""
+    text, currency = _text(drop, row, "value"), _text(drop, row, "currency").upper()
+    try:
+        return Money.of(_decimal(text), currency) if text and currency else None
+    except (ValueError, InvalidOperation):
+        raise Problem("bad_value", drop.columns.get("value", "value")) from None
 
 
 def _amounts(drop: Drop, row: Row) -> dict[str, Money]:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 import orjson
 
@@ -21,14 +21,13 @@ from canonical.errors import Malformed, NotFound
 from canonical.facts import AnyFacts, Kind
 from canonical.inbound import BACKFILL_PRIORITY, NORMAL_PRIORITY, Channel, InboundEvent
 from canonical.ports.events import ChangePage
+from canonical.renewal import ContractTerms
 
 STREAM = "transactions"
 # How long a transaction may take to become visible after the time that it is stamped with.
 OVERLAP_SECONDS = 120
 # A second is told once it is over: two changes within one have the same stamp, so the same id.
 SETTLE_SECONDS = 2
-# What of a contract moves the clock of its renewal.
-ENDS = {"starts_on", "ends_on", "co_term_on", "notice_days", "auto_renews"}
 
 
 class NetSuiteEvents:
@@ -133,10 +132,10 @@ class NetSuiteEvents:
         if event.kind == Kind.CONTRACT:
             header = await self._header(event.subject, facts.SALES_ORDER)
             lines = await self._rows(facts.LINES, event.subject)
-            return facts.contract_facts(header, lines, self._settings, await self._ends(header))
+            return facts.contract_facts(header, lines, self._settings, await self._terms(header))
         raise Malformed(f"NetSuite tells nothing of kind {event.kind!r}", about=event.subject)
 
-    async def _ends(self, header: Row) -> dict[str, Any]:
+    async def _terms(self, header: Row) -> ContractTerms:
         """What was agreed of the contract's end, from the record: SuiteQL knows fields that people
         may have added only where they have."""
         answer = await self._client.request(
@@ -148,8 +147,7 @@ class NetSuiteEvents:
         if not isinstance(answer.exact, dict) or "id" not in answer.exact:
             raise answer.unreadable("not a record")
         name = self._client.connection.name
-        terms = from_netsuite_contract(header, answer.exact, name, self._settings)
-        return terms.model_dump(mode="json", include=ENDS)
+        return from_netsuite_contract(header, answer.exact, name, self._settings)
 
     async def _header(self, internal_id: str, kind: str) -> Row:
         for row in await self._rows(facts.HEADER, internal_id, type=kind):

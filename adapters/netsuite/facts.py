@@ -1,10 +1,9 @@
 """An invoice or sales order as it is now, from rows of SuiteQL; pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import chain
-from typing import Any
 
 from adapters.netsuite.changes import moment
 from adapters.netsuite.feed import ORACLE_STAMP
@@ -15,6 +14,7 @@ from canonical.errors import Malformed
 from canonical.facts import ContractFacts, InvoiceFacts, InvoiceStatus
 from canonical.ids import digest
 from canonical.money import Money
+from canonical.renewal import ContractTerms
 
 # Source and subsidiary of a transaction stand on its main line. External ids count as ours only on
 # records that carry our key. Whether a due date has passed, the account's own day says, as in the
@@ -77,6 +77,8 @@ UNPOSTED = frozenset({"D", "E"})
 WITHOUT_MONEY = frozenset({"CustCred", "Journal"})
 # A checkbox that is not ticked, or a text that is empty.
 UNDISPUTED = frozenset({"F", ""})
+# What of a contract moves the clock of its renewal.
+ENDS = {"starts_on", "ends_on", "co_term_on", "notice_days", "auto_renews"}
 TERMS = ("item", "quantity", "amount", "closed", "ours", "milestone")
 
 
@@ -134,12 +136,13 @@ def invoice_facts(
 
 
 def contract_facts(
-    header: Row, lines: Sequence[Row], settings: NetSuiteSettings, ends: Mapping[str, Any]
+    header: Row, lines: Sequence[Row], settings: NetSuiteSettings, agreed: ContractTerms
 ) -> ContractFacts:
-    """A sales order as a contract, with what was agreed of its end; raises Malformed when a field
-    that is needed is gone."""
+    """A sales order as a contract, with what was agreed of its end and what that comes to; raises
+    Malformed when a field that is needed is gone."""
     try:
         terms = [{name: row.get(name, "") for name in TERMS} for row in lines]
+        ends = agreed.model_dump(mode="json", include=ENDS)
         return ContractFacts(
             id=header["id"],
             version=header["changed"],
@@ -148,9 +151,8 @@ def contract_facts(
             opportunity_id=deal_of(header),
             legal_entity=settings.legal_entity(header.get("subsidiary", "")),
             status=order_status(header),
-            terms_digest=digest(
-                {"currency": header["currency"], "lines": terms, "ends": dict(ends)}
-            ),
+            terms_digest=digest({"currency": header["currency"], "lines": terms, "ends": ends}),
+            value=agreed.value,
             started_at=moment(header["created"]),
         )
     except (KeyError, ValueError) as error:

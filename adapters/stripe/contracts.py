@@ -17,12 +17,11 @@ from adapters.stripe.mapping import (
     OPPORTUNITY,
     TERM,
     Record,
-    schedule_total,
-    subscription_total,
+    contract_value,
+    schedule_of,
 )
 from adapters.stripe.paths import GONE
 from canonical.errors import Malformed
-from canonical.money import Money
 from canonical.renewal import ContractTerms
 from domain.calendar import last_day
 
@@ -41,7 +40,7 @@ def from_stripe_contract(record: Record, contract_id: str, connection: str) -> C
 
 
 def _terms(record: Record, contract_id: str, connection: str) -> ContractTerms:
-    schedule = _schedule(record)
+    schedule = schedule_of(record)
     stamped = dict(record["metadata"] or {})
     customer = record["customer"]
     given = dict(customer.get("metadata") or {}) if isinstance(customer, Mapping) else {}
@@ -60,16 +59,9 @@ def _terms(record: Record, contract_id: str, connection: str) -> ContractTerms:
         co_term_on=date.fromisoformat(co_term) if co_term else None,
         notice_days=int(notice) if notice else None,
         auto_renews=standing and not record.get("cancel_at") and not _is_cancelling(schedule),
-        value=_value(record, schedule, stamped),
+        value=contract_value(record),
         version=version_of(newest_stamp(record)),
     )
-
-
-def _schedule(record: Record) -> Record | None:
-    if record["object"] == "subscription_schedule":
-        return record
-    schedule = record.get("schedule")
-    return dict(schedule) if isinstance(schedule, Mapping) and schedule["phases"] else None
 
 
 def _is_cancelling(schedule: Record | None) -> bool:
@@ -97,13 +89,3 @@ def _ends_on(record: Record, schedule: Record | None, stamped: Mapping[str, str]
 
 def _last_day(end: int) -> date:
     return datetime.fromtimestamp(end - 1, UTC).date()
-
-
-def _value(record: Record, schedule: Record | None, stamped: Mapping[str, str]) -> Money | None:
-    """What it charges over its term; None where it is not ours or does not add up any more."""
-    if TERM not in stamped:
-        return None
-    try:
-        return schedule_total(schedule) if schedule else subscription_total(record)
-    except (KeyError, ValueError):
-        return None

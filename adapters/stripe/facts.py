@@ -17,6 +17,7 @@ from adapters.stripe.mapping import (
     NOTICE_DAYS,
     OPPORTUNITY,
     Record,
+    contract_value,
 )
 from canonical.errors import Malformed
 from canonical.facts import ContractFacts, InvoiceFacts, InvoiceStatus
@@ -71,6 +72,7 @@ def from_stripe_subscription(
             **_origin(subscription, known_at, changed_at, subscription),
             status=subscription["status"],
             terms_digest=terms_digest(subscription),
+            value=contract_value(subscription),
             started_at=_moment(subscription["start_date"]),
             ended_at=_moment(ended),
         )

@@ -156,6 +156,26 @@ def schedule_total(schedule: Record) -> Money:
     return total
 
 
+def contract_value(record: Record) -> Money | None:
+    """What a subscription or schedule charges over its term; None where it is not ours or does not
+    add up any more."""
+    if TERM not in (record["metadata"] or {}):
+        return None
+    schedule = schedule_of(record)
+    try:
+        return schedule_total(schedule) if schedule else subscription_total(record)
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        return None
+
+
+def schedule_of(record: Record) -> Record | None:
+    """A subscription's schedule with its phases, or the schedule itself; None where none is."""
+    if record["object"] == "subscription_schedule":
+        return record
+    schedule = record.get("schedule")
+    return dict(schedule) if isinstance(schedule, Mapping) and schedule["phases"] else None
+
+
 def _recurring(items: Sequence[Record], months: int) -> Money:
     charged: list[Money] = []
     for item in items:

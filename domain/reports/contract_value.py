@@ -20,19 +20,25 @@ ORDERS = "crm, by the order"
 
 class Worth(NamedTuple):
     """What a contract was worth when that was told, by whom, and of which contract or order it is
-    the amount; `read_at` is None for an order's, which no later read of the contract confirms."""
+    the amount; `read_at` is None for an order's, which no later read of the contract confirms.
+
+    `told_amendments` says that every amendment which is on record was told by this read or by one
+    before it.
+    """
 
     value: Money
     of: str
     source: str
     as_of: datetime | None
     read_at: datetime | None
+    told_amendments: bool = False
 
 
 def contract_value(file: AccountFile, definitions: Definitions, today: date) -> Block:
-    """What the contracts in force are worth, each by the newest read of its terms.
+    """What the contracts in force are worth, each by the newest read that states it: its clock's,
+    or intake's, which follows every change.
 
-    Where no clock has a value of its deal, the order that brought it says it. Unknown where neither
+    Where neither has a value of its deal, the order that brought it says it. Unknown where none
     does, and where a contract was amended or renewed since.
     """
     statuses = statuses_of(definitions)
@@ -43,7 +49,9 @@ def contract_value(file: AccountFile, definitions: Definitions, today: date) -> 
     for record, contract, clock in _with_clocks(file, clocks):
         name = f"{record.connection}/{contract.id}"
         stands = standing(contract, statuses, today)
-        worth = _worth(name, record.connection, clock, orders.get(contract.opportunity_id), file)
+        worth = _read(name, record, contract, clock) or _worth(
+            name, record.connection, clock, orders.get(contract.opportunity_id), file
+        )
         contracts.append(_contract_line(name, stands, worth, clock))
         reads.append((record.connection, record.recorded_at))
         if stands not in IN_FORCE:
@@ -93,6 +101,18 @@ def _with_clocks(
         yield record, contract, clock or clocks.pop(key, None)
 
 
+def _read(
+    name: str, record: KnownRecord, contract: ContractFacts, clock: KnownRenewal | None
+) -> Worth | None:
+    """By what intake read, where that states a value and its clock has not read the terms since."""
+    read_at = record.recorded_at
+    if contract.value is None:
+        return None
+    if clock is not None and clock.terms_read_at and clock.terms_read_at > read_at:
+        return None
+    return Worth(contract.value, name, record.connection, read_at, read_at, told_amendments=True)
+
+
 def _worth(
     name: str,
     connection: str,
@@ -100,14 +120,15 @@ def _worth(
     order: BookedOrder | None,
     file: AccountFile,
 ) -> Worth | None:
-    """By the contract's own terms; else by its order, which may be what several contracts of one
-    deal are worth together, and is then no measure beside one that has a value of its own."""
+    """By the terms that its clock read; else by its order, which may be what several contracts of
+    one deal are worth together, and is then no measure beside one that has a value of its own."""
     if clock is not None and clock.value is not None:
         read_at = clock.terms_read_at
         return Worth(clock.value, name, connection, read_at, read_at)
     if order is None or order.value is None:
         return None
     valued = {one.opportunity_id for one in file.renewals if one.value is not None}
+    valued |= {one.opportunity_id for _, one in file.records.of(ContractFacts) if one.value}
     if order.opportunity_id in valued:
         return None
     return Worth(order.value, order.opportunity_id, ORDERS, order.as_of, None)
@@ -119,7 +140,8 @@ def _why_unknown(
     """Why it is not known what a contract is worth today; empty where it is."""
     if worth is None:
         return "neither a read of its terms nor an order of its own says what it is worth"
-    if amended is not None and (worth.read_at is None or amended >= worth.read_at):
+    is_read_since = worth.read_at is not None and (amended is None or amended < worth.read_at)
+    if amended is not None and not (worth.told_amendments or is_read_since):
         return f"amended on {amended.date()}, its value since is not on record"
     ends = (clock.renewed_on, clock.renews_on) if clock is not None else ()
     read_on = worth.read_at.date() if worth.read_at else date.min

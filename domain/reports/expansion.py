@@ -1,59 +1,86 @@
 """Expansion timing: when contracts changed, and which renewals came out larger or smaller (R22).
 
-Only what is on record: that a contract was amended and when, but not by how much, since the event
-carries no money; and of renewals the outcome, with the renewing deal beside the order.
+Only what is on record: that a contract was amended, when, and by how much where both reads of it
+stated a value; and of renewals the outcome, with the renewing deal beside what it renews.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
+from canonical.money import Money
 from canonical.orders import Fact
 from canonical.renewal import RenewalOutcome
-from domain.reports.renewal_history import RenewalGroup, RenewalHistory, renewal_group
+from domain.reports.figures import Sums, less, sums
+from domain.reports.renewal_history import Basis, RenewalGroup, RenewalHistory, renewal_group
 from domain.reports.retention import KEPT
 
 
 class Size(StrEnum):
-    """How a renewing deal compares with the order that brought the contract.
+    """How a renewing deal compares with what it renews.
 
-    `downsized` is the outcome, by the contract's own value at that time; the others compare with
-    the order, in one currency, and are `unknown` where either amount is.
+    `downsized` is the outcome, by the contract's own value at that time. The others compare with
+    the contract's own value, and with the order that brought it where none was kept, in one
+    currency; `unknown` is where either amount is.
     """
 
     DOWNSIZED = "downsized"
-    SMALLER = "smaller_than_order"
-    EQUAL = "equal_to_order"
-    LARGER = "larger_than_order"
+    SMALLER = "smaller_than_contract"
+    EQUAL = "equal_to_contract"
+    LARGER = "larger_than_contract"
+    SMALLER_THAN_ORDER = "smaller_than_order"
+    EQUAL_TO_ORDER = "equal_to_order"
+    LARGER_THAN_ORDER = "larger_than_order"
     UNKNOWN = "unknown"
 
 
+# Smaller, equal and larger, by whose value it is that the renewing deal is compared with.
+SIZES = {
+    Basis.CONTRACT: (Size.SMALLER, Size.EQUAL, Size.LARGER),
+    Basis.ORDER: (Size.SMALLER_THAN_ORDER, Size.EQUAL_TO_ORDER, Size.LARGER_THAN_ORDER),
+}
+
+
 class Amendment(Fact):
-    """A change of what a contract delivers, of its price or of its standing."""
+    """A change of what a contract delivers, of its price or of its standing.
+
+    `value` and `value_before` are those of the whole term, as the owner of contracts states them
+    after and before it; None where it stated none.
+    """
 
     connection: str
     contract_id: str
     account_id: str = ""
     status: str
+    value: Money | None = None
+    value_before: Money | None = None
     at: datetime
+
+    @property
+    def change(self) -> Money | None:
+        """How much more the contract is worth; None unless both are known in one currency."""
+        return less(self.value, self.value_before)
 
 
 class AmendedMonth(Fact):
-    """The amendments of a calendar month (`YYYY-MM`, UTC), by the standing they left behind."""
+    """The amendments of a calendar month (`YYYY-MM`, UTC), by the standing they left behind, and
+    what those of which it is known have changed of contracts' values."""
 
     month: str
     amendments: int
     contracts: int
     by_status: dict[str, int]
+    change: Sums
 
 
 class ExpansionReport(Fact):
-    """Amendments by month, and the renewals of the period that were kept, by size."""
+    """Amendments by month and what they changed, and the renewals that were kept, by size."""
 
     since: date
     until: date
     amendments: int
     amended_contracts: int
+    change: Sums
     months: list[AmendedMonth]
     renewals_by_size: list[RenewalGroup]
 
@@ -76,6 +103,7 @@ def expansion_report(
         until=until,
         amendments=len(told),
         amended_contracts=_contracts(told),
+        change=sums(one.change for one in told),
         months=[_month(month, members) for month, members in months.items()],
         renewals_by_size=[renewal_group(name, members) for name, members in sized if members],
     )
@@ -85,12 +113,12 @@ def size_of(history: RenewalHistory) -> Size:
     """How large a renewal came out, as far as it is on record."""
     if history.outcome is RenewalOutcome.DOWNSIZED:
         return Size.DOWNSIZED
-    order, renewed = history.order_value, history.renewal_amount
-    if order is None or renewed is None or order.currency != renewed.currency:
+    if (change := history.change) is None:
         return Size.UNKNOWN
-    if renewed.amount_minor == order.amount_minor:
-        return Size.EQUAL
-    return Size.LARGER if renewed.amount_minor > order.amount_minor else Size.SMALLER
+    smaller, equal, larger = SIZES[history.basis]
+    if change.amount_minor == 0:
+        return equal
+    return larger if change.amount_minor > 0 else smaller
 
 
 def _month(month: str, members: Sequence[Amendment]) -> AmendedMonth:
@@ -102,6 +130,7 @@ def _month(month: str, members: Sequence[Amendment]) -> AmendedMonth:
         amendments=len(members),
         contracts=_contracts(members),
         by_status=dict(sorted(statuses.items())),
+        change=sums(one.change for one in members),
     )
 
 

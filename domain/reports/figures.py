@@ -42,6 +42,13 @@ class Lead(Fact):
     p10_days: int | None = None
 
 
+def less(amount: Money | None, other: Money | None) -> Money | None:
+    """The difference; None unless both are known in one currency."""
+    if amount is None or other is None or amount.currency != other.currency:
+        return None
+    return amount - other
+
+
 def by_currency(amounts: Iterable[Money]) -> list[Money]:
     """One sum a currency, in the order of their codes."""
     sums: dict[str, Money] = {}

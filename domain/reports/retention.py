@@ -5,7 +5,7 @@ from datetime import date
 
 from canonical.orders import Fact
 from canonical.renewal import RenewalOutcome
-from domain.reports.figures import Share, share
+from domain.reports.figures import Share, Sums, share, sums
 from domain.reports.renewal_history import RenewalGroup, RenewalHistory, renewal_group
 
 KEPT = (RenewalOutcome.WON, RenewalOutcome.DOWNSIZED)
@@ -24,9 +24,10 @@ class EndedContract(Fact):
 class RetentionReport(Fact):
     """Renewals of a period by outcome.
 
-    `kept` is how many of the decided ones were won or downsized; `ended_before_window` are
-    contracts that were cancelled or lapsed in the period without ever coming up for renewal, which
-    belong to no renewal date and are not part of `kept`.
+    `kept` is how many of the decided ones were won or downsized, and `change` what the deals that
+    renew those amount to, less what they renew, where both are known in one currency.
+    `ended_before_window` are contracts that were cancelled or lapsed in the period without ever
+    coming up for renewal, which belong to no renewal date and are not part of `kept`.
     """
 
     since: date
@@ -34,6 +35,7 @@ class RetentionReport(Fact):
     renewals: int
     by_outcome: list[RenewalGroup]
     kept: Share
+    change: Sums = Sums()
     ended_before_window: dict[str, int] = {}
 
 
@@ -60,17 +62,16 @@ def retention_report(
         renewals=len(given) + never_seen,
         by_outcome=[group for group in found if group.renewals],
         kept=share(sum(one.outcome in KEPT for one in decided), len(decided)),
+        change=sums(one.change for one in decided if one.outcome in KEPT),
         ended_before_window=counts,
     )
 
 
 def _with_unseen(group: RenewalGroup, number: int) -> RenewalGroup:
     """Nothing is known of their amounts."""
-    value, amount = group.order_value, group.renewal_amount
-    return group.model_copy(
-        update={
-            "renewals": group.renewals + number,
-            "order_value": value.model_copy(update={"unknown": value.unknown + number}),
-            "renewal_amount": amount.model_copy(update={"unknown": amount.unknown + number}),
-        }
-    )
+    added = {name: getattr(group, name) for name in ("value", "order_value", "renewal_amount")}
+    unknown = {
+        name: one.model_copy(update={"unknown": one.unknown + number})
+        for name, one in added.items()
+    }
+    return group.model_copy(update={"renewals": group.renewals + number} | unknown)

@@ -73,7 +73,12 @@ class RenewalRow(LedgerModel, table=True):
 
 
 class SnapshotRow(LedgerModel, table=True):
-    """One view of a renewal under the id that follows from its content."""
+    """One view of a renewal under the id that follows from its content.
+
+    What the contract was worth is kept beside it, since equal views of a contract that was amended
+    are one view: by the newest read of its terms (`terms_read_at`) within the term that is to
+    renew, in integer minor units; null where that read stated none, or where there was none.
+    """
 
     __tablename__ = "snapshots"
     __table_args__ = (Index("ix_snapshots_contract", "connection", "contract_id", "taken_at"),)
@@ -84,6 +89,9 @@ class SnapshotRow(LedgerModel, table=True):
     account_id: str
     body: Any = Field(sa_type=JSON)
     taken_at: datetime = Field(sa_type=UtcDateTime)
+    value_minor: int | None = Field(default=None, sa_type=BigInteger)
+    value_currency: str | None = None
+    terms_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 risks = table_of(RiskRow)

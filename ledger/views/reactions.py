@@ -52,6 +52,8 @@ async def amendments(db: Database, since: datetime) -> list[Amendment]:
                 contract_id=row.body["external_id"],
                 account_id=row.body.get("account_id", ""),
                 status=row.body["status"],
+                value=row.body.get("value"),
+                value_before=row.body.get("value_before"),
                 at=row.occurred_at,
             )
             for row in rows

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, select, tuple_
 
@@ -24,20 +24,28 @@ LAPSED = "lapsed"
 UPCOMING = (WAITING, *(state.value for state in ReadinessState))
 _RENEWS_ON = snapshots.c.body[("dates", "renews_on")].as_string()
 _PLACE = (snapshots.c.connection, snapshots.c.contract_id, snapshots.c.snapshot_id)
+_WORTH = (snapshots.c.value_minor, snapshots.c.value_currency, snapshots.c.terms_read_at)
 _CLOCK = (renewals.c.connection, renewals.c.contract_id)
+
+
+class Seen(NamedTuple):
+    """A snapshot as it is kept, and what figures need of it."""
+
+    taken: ReadinessSnapshot
+    view: View
 
 
 async def renewal_histories(db: Database, since: date, until: date) -> list[RenewalHistory]:
     """Every renewal of the period by its date that was looked at, with all its views, in pages."""
     found: list[RenewalHistory] = []
-    views: list[ReadinessSnapshot] = []
+    views: list[Seen] = []
     place = ("", "", "")
     while rows := await read_with(db, _views, since, until, place):
-        views += [ReadinessSnapshot.model_validate(row.body) for row in rows]
+        views += [_seen(row) for row in rows]
         place = (rows[-1].connection, rows[-1].contract_id, rows[-1].snapshot_id)
         # The last contract of a page may go on in the next one.
-        whole = [one for one in views if (one.connection, one.contract_id) != place[:2]]
-        views = [one for one in views if (one.connection, one.contract_id) == place[:2]]
+        whole = [one for one in views if _renewal(one)[:2] != place[:2]]
+        views = [one for one in views if _renewal(one)[:2] == place[:2]]
         found += await read_with(db, _histories, whole)
     found += await read_with(db, _histories, views)
     return found
@@ -47,7 +55,7 @@ def _views(
     connection: Connection, since: date, until: date, place: tuple[str, str, str]
 ) -> list[Any]:
     statement = (
-        select(snapshots.c.body, *_PLACE)
+        select(snapshots.c.body, *_WORTH, *_PLACE)
         .where(
             tuple_(*_PLACE) > place,
             _RENEWS_ON.between(since.isoformat(), until.isoformat()),
@@ -58,15 +66,20 @@ def _views(
     return list(connection.execute(statement).all())
 
 
-def _histories(connection: Connection, taken: list[ReadinessSnapshot]) -> list[RenewalHistory]:
-    values = order_values(connection, (one.opportunity_id for one in taken))
-    clocks = _current(connection, {(one.connection, one.contract_id) for one in taken})
-    ordered = sorted(taken, key=lambda one: (*_renewal(one), one.taken_at))
+def _seen(row: Any) -> Seen:
+    taken = ReadinessSnapshot.model_validate(row.body)
+    value = money(row.value_minor, row.value_currency)
+    return Seen(taken, view_of(taken, value, row.terms_read_at))
+
+
+def _histories(connection: Connection, taken: list[Seen]) -> list[RenewalHistory]:
+    values = order_values(connection, (one.taken.opportunity_id for one in taken))
+    clocks = _current(connection, {_renewal(one)[:2] for one in taken})
+    ordered = sorted(taken, key=lambda one: (*_renewal(one), one.view.taken_at))
     found = []
     for (source, contract, renews_on), members in groupby(ordered, key=_renewal):
-        views = list(members)
-        newest = views[-1]
-        seen = [view_of(one) for one in views]
+        looks = list(members)
+        newest, seen = looks[-1].taken, [one.view for one in looks]
         clock = clocks.get((source, contract))
         outcome = _outcome(seen, clock, renews_on)
         if outcome is None and clock is not None and clock.renews_on != renews_on:
@@ -85,8 +98,8 @@ def _histories(connection: Connection, taken: list[ReadinessSnapshot]) -> list[R
     return found
 
 
-def _renewal(one: ReadinessSnapshot) -> tuple[str, str, date]:
-    return one.connection, one.contract_id, one.dates.renews_on
+def _renewal(one: Seen) -> tuple[str, str, date]:
+    return one.taken.connection, one.taken.contract_id, one.taken.dates.renews_on
 
 
 def _current(connection: Connection, keys: set[tuple[str, str]]) -> dict[tuple[str, str], Any]:

@@ -1,6 +1,7 @@
 """Renewals as people ask for them: which come up, and what is known of one (R76, R78)."""
 
 from datetime import date, datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import RowMapping, or_, select
@@ -8,8 +9,9 @@ from sqlmodel import Session
 
 from canonical.errors import Misconfigured, NotFound
 from canonical.money import Money
-from canonical.renewal import ReadinessSnapshot
+from canonical.renewal import ReadinessSnapshot, SignalState
 from ledger.case_records import money
+from ledger.clocks import WAITING
 from ledger.database import Database
 from ledger.models.desk import processes
 from ledger.models.portfolio import renewals, risks, snapshots
@@ -21,7 +23,8 @@ class RenewalLine(BaseModel):
     """One contract's renewal; before its window opens it has no snapshot and no forecast.
 
     `value` is what the contract is worth by the newest read of its terms, None where that is not
-    known.
+    known. `as_of` is when its clock looked or planned last; `unknown` names the signals that the
+    newest view of it lacks (R21).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -38,6 +41,8 @@ class RenewalLine(BaseModel):
     outcome: str
     snapshot_id: str
     value: Money | None
+    as_of: datetime
+    unknown: list[str]
 
 
 class RenewalDetail(BaseModel):
@@ -73,8 +78,9 @@ async def list_renewals(
     `until` leaves out what has its outcome, renews later, or never.
     """
     statement = (
-        select(renewals, risks.c.account_name)
+        select(renewals, risks.c.account_name, snapshots.c.body)
         .outerjoin(risks, risks.c.account_id == renewals.c.account_id)
+        .outerjoin(snapshots, snapshots.c.snapshot_id == renewals.c.snapshot_id)
         .order_by(
             renewals.c.renews_on.is_(None),
             renewals.c.renews_on,
@@ -90,7 +96,7 @@ async def list_renewals(
         statement = statement.where(renewals.c.renews_on <= until, renewals.c.outcome == "")
     bounded = statement.limit(min(limit, ROWS_MAX))
     rows = await db.read(lambda s: s.connection().execute(bounded).mappings().all())
-    return [_line(row) for row in rows]
+    return [_line(row, _snapshot(row["body"])) for row in rows]
 
 
 async def show_renewal(db: Database, contract: str) -> RenewalDetail:
@@ -125,15 +131,25 @@ def _show(session: Session, contract: str) -> RenewalDetail:
     body = session.connection().execute(
         select(snapshots.c.body).where(snapshots.c.snapshot_id == row["snapshot_id"])
     )
-    seen = body.scalar()
+    seen = _snapshot(body.scalar())
     return RenewalDetail(
-        line=_line(row),
-        snapshot=ReadinessSnapshot.model_validate(seen) if seen else None,
+        line=_line(row, seen),
+        snapshot=seen,
         **{name: row[name] for name in RenewalDetail.model_fields if name in renewals.c},
         stage=row["stage"] or "",
     )
 
 
-def _line(row: RowMapping) -> RenewalLine:
-    value = money(row["value_minor"], row["value_currency"])
-    return RenewalLine.model_validate(dict(row) | {"value": value})
+def _snapshot(body: Any) -> ReadinessSnapshot | None:
+    return ReadinessSnapshot.model_validate(body) if body else None
+
+
+def _line(row: RowMapping, seen: ReadinessSnapshot | None) -> RenewalLine:
+    # A clock that waits still has the view of the term before.
+    signals = seen.signals if seen and row["state"] != WAITING else []
+    said = {
+        "value": money(row["value_minor"], row["value_currency"]),
+        "as_of": row["updated_at"],
+        "unknown": [one.name for one in signals if one.state is SignalState.UNKNOWN],
+    }
+    return RenewalLine.model_validate(dict(row) | said)

@@ -60,7 +60,7 @@ async def forecast(
     if body.with_unknown_signals:
         number = body.with_unknown_signals
         missing.append(f"renewals with a signal that is not known: {number}")
-    current = await _current(
+    age = await current(
         db,
         sources,
         Kind.CONTRACT,
@@ -69,7 +69,7 @@ async def forecast(
         missing=missing,
         besides=looks,
     )
-    return Report("forecast", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
+    return Report("forecast", age, _names(catalogue, *RENEWAL_DEFINITIONS), body)
 
 
 async def billing(
@@ -90,8 +90,8 @@ async def billing(
     if nameless := await unowned_invoices(db):
         missing.append(f"invoices that name no account, and count for none: {nameless}")
     names = ("account_financial_status", "invoice_collection_status", "invoice_delinquent")
-    current = await _current(db, sources, Kind.INVOICE, limit, now, missing=missing)
-    return Report("billing", current, _names(catalogue, *names), body)
+    age = await current(db, sources, Kind.INVOICE, limit, now, missing=missing)
+    return Report("billing", age, _names(catalogue, *names), body)
 
 
 async def expansion(
@@ -102,15 +102,14 @@ async def expansion(
     until: date,
     now: datetime,
 ) -> Report[ExpansionReport]:
-    """When contracts were amended, and how renewals came out; money only where it is on record."""
+    """When contracts were amended and by how much, and how renewals came out; of how many either is
+    not known, its sums say."""
     told = await amendments(db, _midnight(since))
     histories = await renewal_histories(db, since, until)
     body = expansion_report(told, histories, since, until)
     limit = catalogue.reports.expansion.source_hours
-    missing = ["what an amendment changed of a contract's value is not on record"]
-    lacks = missing if body.amendments else []
-    current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=lacks)
-    return Report("expansion", current, _names(catalogue, "renewal_date"), body)
+    age = await current(db, sources, Kind.CONTRACT, limit, now)
+    return Report("expansion", age, _names(catalogue, "renewal_date"), body)
 
 
 async def retention(
@@ -134,8 +133,8 @@ async def retention(
     past = sum(h.outcome is None and h.renews_on < now.date() for h in histories)
     past += sum(one.renews_on < now.date() for one in never_seen)
     missing = [f"renewals past their date without an outcome: {past}"] if past else []
-    current = await _current(db, sources, Kind.CONTRACT, limit, now, missing=missing)
-    return Report("retention", current, _names(catalogue, *RENEWAL_DEFINITIONS), body)
+    age = await current(db, sources, Kind.CONTRACT, limit, now, missing=missing)
+    return Report("retention", age, _names(catalogue, *RENEWAL_DEFINITIONS), body)
 
 
 async def revenue(
@@ -148,11 +147,11 @@ async def revenue(
     missing = []
     if number := body.recognition_unknown:
         missing.append(f"orders of which it is not known until when revenue is planned: {number}")
-    current = await _current(db, sources, Kind.INVOICE, limit, now, missing=missing)
-    return Report("revenue", current, _names(catalogue, "revenue_status"), body)
+    age = await current(db, sources, Kind.INVOICE, limit, now, missing=missing)
+    return Report("revenue", age, _names(catalogue, "revenue_status"), body)
 
 
-async def _current(
+async def current(
     db: Database,
     sources: Iterable[str],
     kind: Kind,

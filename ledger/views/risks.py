@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 
 from canonical.errors import NotFound
 from canonical.money import Money
-from canonical.risk import RiskAssessment, RiskLevel
+from canonical.risk import AccountInvoices, RiskAssessment, RiskLevel
 from ledger.database import Database
 from ledger.models.desk import processes
 from ledger.models.portfolio import risks
@@ -17,7 +17,11 @@ ROWS_MAX = 1000
 
 
 class RiskLine(BaseModel):
-    """An account's newest assessment in a line."""
+    """An account's newest assessment in a line.
+
+    `as_of` is when the owners of its own invoices were asked, the one that was asked first;
+    `unknown` names those that did not answer, so that what they know is missing (R21).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +34,8 @@ class RiskLine(BaseModel):
     overdue: list[Money]
     oldest_days: int
     assessed_on: date
+    as_of: datetime | None
+    unknown: list[str]
 
 
 class RiskDetail(BaseModel):
@@ -61,6 +67,7 @@ async def list_risks(
 
 def _line(row: Row[Any]) -> RiskLine:
     found = RiskAssessment.model_validate(row.body)
+    answers = [AccountInvoices.model_validate(one) for one in row.invoices]
     return RiskLine(
         account_id=row.account_id,
         account_name=row.account_name,
@@ -71,6 +78,8 @@ def _line(row: Row[Any]) -> RiskLine:
         overdue=found.overdue,
         oldest_days=found.oldest_days,
         assessed_on=row.assessed_on,
+        as_of=min((one.as_of for one in answers), default=None),
+        unknown=sorted({one.connection for one in answers if not one.known}),
     )
 
 

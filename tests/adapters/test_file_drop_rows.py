@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from adapters.files import shelf as shelf_module
-from adapters.files.problem import CODES
-from adapters.files.rows import version_of
+from adapters.files.problem import CODES, Problem
+from adapters.files.rows import facts_of, version_of
 from canonical.connections import Environment
 from canonical.facts import CaseFacts, ContractFacts, InvoiceFacts, InvoiceStatus, Kind
 from canonical.inbound import Channel
@@ -348,6 +348,30 @@ async def test_a_contract_without_a_digest_is_what_its_row_says(folder: Path) ->
         digests.append(facts.terms_digest)
 
     assert digests[0] == digests[1] != digests[2]
+
+
+async def test_a_contract_is_worth_an_amount_with_its_currency(folder: Path) -> None:
+    """Without one it is some other value, and not known to be money."""
+    text = "1,2026-11-01,active,12000.00,usd\n1,2026-11-02,active,12000.00,\n"
+    text += "1,2026-11-03,active,,USD\n"
+    put(folder, "contracts.csv", "id,changed_at,status,value,currency\n" + text)
+    told = Told(drop_of(folder, kind="contract"))
+
+    facts = [await told.source.read(event) for event in await told.poll()]
+    values = [one.value for one in facts if isinstance(one, ContractFacts)]
+
+    assert values == [Money.of("12000", "USD"), None, None]
+
+
+@pytest.mark.parametrize("value", ["much", "12.345", "NaN"])
+def test_a_contract_that_is_worth_no_amount_is_refused(folder: Path, value: str) -> None:
+    """By the column, which is named."""
+    row = {"id": "1", "changed_at": "2026-11-01", "status": "active"}
+    body = orjson.dumps(row | {"value": value, "currency": "USD"})
+
+    with pytest.raises(Problem, match="value") as refused:
+        facts_of(drop_of(folder, kind="contract"), body)
+    assert refused.value.code == "bad_value"
 
 
 def test_every_code_has_a_meaning() -> None:

@@ -207,6 +207,7 @@ class TestNetSuiteEvents(NetSuiteContract):
         assert agreed.account_id == "0015g00000Globex"
         assert delivered.terms_digest == agreed.terms_digest
         assert amended.terms_digest != agreed.terms_digest
+        assert agreed.value == delivered.value != amended.value == Money.of("9000", "USD")
 
     @pytest.mark.parametrize(
         "agreed",

@@ -12,7 +12,7 @@ from adapters.stripe.amounts import from_stripe_amount
 from adapters.stripe.cursors import Place
 from adapters.stripe.errors import ERRORS
 from adapters.stripe.events import StripeEvents
-from adapters.stripe.facts import from_stripe_invoice, terms_digest
+from adapters.stripe.facts import from_stripe_invoice, from_stripe_subscription, terms_digest
 from adapters.stripe.hints import version_of
 from canonical.connections import Connection
 from canonical.errors import CursorExpired, Malformed, Misconfigured, NotFound
@@ -30,6 +30,7 @@ KEY = "sk_test_canary4711"
 MONTH = timedelta(days=31)
 ACCOUNT, DEAL = "0015g00000GlobexAAA", "0065g00000GlobexAAA"
 USD = "USD"
+EARLIER = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 class Account:
@@ -300,8 +301,9 @@ class TestStripeEvents(StripeContract):
     async def test_an_amendment_changes_the_terms_and_a_note_does_not(
         self, events: EventsPort, simulator: StripeSimulator, account: Account
     ) -> None:
-        """The digest is of prices and quantities."""
-        subscription = account.subscribe()
+        """The digest is of prices and quantities; so is the value, for as long as was agreed."""
+        ours = {"tieline_account": ACCOUNT, "tieline_opportunity": DEAL, "tieline_months": "12"}
+        subscription = account.subscribe(metadata=ours)
         first = await self.newest(events, subscription["id"])
         simulator.advance(1)
         params = {"description": "call before renewal"}
@@ -318,6 +320,8 @@ class TestStripeEvents(StripeContract):
         assert (first.account_id, first.opportunity_id) == (ACCOUNT, DEAL)
         assert first.legal_entity == "Tieline Inc"
         assert first.terms_digest == noted.terms_digest != amended.terms_digest
+        year, more = Money.of("14400", "USD"), Money.of("17280", "USD")
+        assert (first.value, noted.value, amended.value) == (year, year, more)
         assert first.version < noted.version < amended.version
 
     @pytest.mark.parametrize(
@@ -346,6 +350,22 @@ class TestStripeEvents(StripeContract):
         assert isinstance(before, ContractFacts)
         assert isinstance(after, ContractFacts)
         assert before.terms_digest != after.terms_digest
+
+    async def test_a_subscription_that_is_none_of_ours_or_is_priced_by_tiers_has_no_value(
+        self, events: EventsPort, simulator: StripeSimulator, account: Account
+    ) -> None:
+        """It is read all the same."""
+        foreign = await self.newest(events, account.subscribe()["id"])
+        record = account.subscribe(metadata={"tieline_months": "12"}) | {"schedule": None}
+        (item,) = record["items"]["data"]
+        tiers = item | {"price": item["price"] | {"unit_amount": None, "id": "price_tiers"}}
+        tiers["price"]["unit_amount_decimal"] = None
+        tiered = from_stripe_subscription(
+            record | {"items": {"data": [tiers]}}, known_at=EARLIER, changed_at=EARLIER
+        )
+
+        assert isinstance(foreign, ContractFacts)
+        assert (foreign.value, tiered.value) == (None, None)
 
     async def test_a_canceled_subscription_has_an_end(
         self, events: EventsPort, simulator: StripeSimulator, account: Account

@@ -18,6 +18,7 @@ from governance.catalogue import load_catalogue
 from ledger.database import Database
 from ledger.migrate import upgrade
 from ledger.portfolio import SqlPortfolio
+from ledger.views.reports import LOOKS
 from tests.cli.terminal import Said, awaited
 from tests.domain.portfolio import (
     GLOBEX,
@@ -130,7 +131,30 @@ async def test_renewals_are_listed_from_the_start_and_narrowed(office: Office) -
     assert "sub_soon" in {one["contract_id"] for one in near.json}
     assert "sub_open" not in {one["contract_id"] for one in near.json}
     assert [one["contract_id"] for one in excluded.json] == ["sub_open"]
-    assert nobody.out == "No renewal is on record that matches.\n"
+    assert nobody.out.endswith("No renewal is on record that matches.\n")
+
+
+async def test_a_listing_of_renewals_says_how_current_it_is(office: Office) -> None:
+    """As of when, each source, and of how many which signal is not known; JSON stays a list, whose
+    rows say it of themselves, unless the listing's own freshness is asked for."""
+    await office.waits(contract_id="sub_next")
+    await office.looks()
+
+    text = await office.run("renewals", "list")
+    rows = await office.run("renewals", "list", as_json=True)
+    found = await office.run("renewals", "list", "--freshness", as_json=True)
+
+    assert (text.code, text.err) == (0, "")
+    assert text.out.startswith("renewals  incomplete, as of ")
+    for part in ("because renewals listed of which usage is not known: 1", LOOKS, "744 h"):
+        assert part in text.out, part
+    assert {one["contract_id"]: one["unknown"] for one in rows.json} == {
+        "sub_globex": ["usage"], "sub_next": []
+    }  # fmt: skip
+    assert all(datetime.fromisoformat(one["as_of"]) <= datetime.now(UTC) for one in rows.json)
+    assert found.json["rows"] == rows.json
+    assert found.json["freshness"]["incomplete"] is True
+    assert [one["source"] for one in found.json["freshness"]["sources"]] == [LOOKS]
 
 
 async def test_a_renewal_is_shown_with_every_signal_and_what_it_rests_on(office: Office) -> None:
@@ -194,6 +218,33 @@ async def test_accounts_at_risk_are_listed_the_worst_first(office: Office) -> No
     assert scores == sorted(scores, reverse=True)
     assert [one["account_id"] for one in calm.json] == ["001Initech"]
     assert critical.code == 0
+
+
+async def test_a_listing_of_risks_says_which_owner_of_invoices_did_not_answer(
+    office: Office,
+) -> None:
+    """Also when nothing is listed: no risk is on record is not the same as no risk."""
+    empty = await office.run("risk", "list")
+    away = said(connection="netsuite-de", known=False, minutes=-30)
+    request = AssessRisk(
+        account_id=GLOBEX, cause="evt_overdue", today=after(60), sources=[said(invoice()), away],
+    )  # fmt: skip
+    await office.book.assess(request, RISK)
+
+    text = await office.run("risk", "list")
+    rows = await office.run("risk", "list", as_json=True)
+    found = await office.run("risk", "list", "--freshness", as_json=True)
+
+    nothing = "because no system that it would rest on is known"
+    assert empty.out.startswith("risk  incomplete, as of ") and nothing in empty.out
+    assert empty.out.endswith("No account is at risk.\n")
+    silent = "netsuite-de did not answer when it was asked for the invoices of accounts listed: 1"
+    assert f"because {silent}" in text.out
+    (line,) = rows.json
+    assert line["unknown"] == ["netsuite-de"]
+    assert datetime.fromisoformat(line["as_of"]) == NOON - timedelta(minutes=30)
+    assert found.json["rows"] == rows.json
+    assert silent in found.json["freshness"]["because"]
 
 
 async def test_an_account_is_shown_with_its_invoices_and_late_subsidiaries(office: Office) -> None:

@@ -168,7 +168,8 @@ async def test_a_report_of_old_reads_is_stale(desk: Desk) -> None:
 async def test_expansion_and_retention_are_of_a_period(desk: Desk) -> None:
     """By default the year until today; a period without anything says so."""
     await in_its_window(desk)
-    await desk.ledger.contract("v2")
+    await desk.ledger.contract("v2", value=Money.of("120000", "USD"))
+    await desk.ledger.contract("v3", value=Money.of("150000", "USD"))
     ahead = f"{desk.clock().date() + 100 * DAY}"
 
     expansion = await desk.run("portfolio", "expansion")
@@ -176,8 +177,9 @@ async def test_expansion_and_retention_are_of_a_period(desk: Desk) -> None:
     retention = await desk.run("portfolio", "retention", "--until", ahead)
     nothing = await desk.run("portfolio", "retention", as_json=True)
 
-    assert "amendments 1, contracts amended 1" in expansion.out
-    assert "what an amendment changed of a contract's value is not on record" in expansion.out
+    assert "amendments 2, contracts amended 1" in expansion.out
+    assert "values by: 30,000.00 USD + 1 not known" in expansion.out
+    assert expansion.out.startswith("expansion  current, as of ")
     assert "No amendment is on record." in quiet.out
     assert "renewals 1, kept 0 of 0 decided (no data)" in retention.out
     assert "undecided" in retention.out

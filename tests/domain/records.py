@@ -56,9 +56,12 @@ def case(version: int, severity: str = "normal", escalated: bool = False) -> Cas
     )
 
 
-def contract(version: int, terms: str = "a1", status: str = "active") -> ContractFacts:
+def contract(
+    version: int, terms: str = "a1", status: str = "active", value: Money | None = None
+) -> ContractFacts:
     """Globex's subscription."""
-    return ContractFacts(**_common(version), id="sub_globex", status=status, terms_digest=terms)
+    about = {"id": "sub_globex", "status": status, "terms_digest": terms, "value": value}
+    return ContractFacts(**_common(version), **about)
 
 
 def onboarding(version: int, completed: bool) -> OnboardingFacts:

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from canonical.events import (
     CaseSeverityChanged,
+    ContractAmended,
     InvoiceAdjusted,
     InvoiceOverdue,
     InvoicePosted,
     PaymentReceived,
 )
 from canonical.facts import AnyFacts, InvoiceFacts, InvoiceStatus, OpportunityFacts
+from canonical.money import Money
 from domain.occurrences import occurrences
 from tests.domain.records import (
     AFTER_DUE,
@@ -192,6 +194,20 @@ def test_a_contract_is_amended_when_terms_or_standing_change_and_not_when_first_
     assert types([contract(1), contract(2, "b2")]) == ["contract.amended"]
     assert types([contract(1), contract(2, status="canceled")]) == ["contract.amended"]
     assert len(told([contract(1), contract(2, "b2"), contract(3), contract(4, "b2")])) == 3
+
+
+def test_an_amendment_says_what_the_contract_was_and_is_worth_as_far_as_reads_stated_it() -> None:
+    """A value alone amends nothing: a read of before values were kept has none."""
+    year, more = Money.of("12000", "USD"), Money.of("15000", "USD")
+    reads = [
+        contract(1), contract(2, value=year), contract(3, "b2", value=more), contract(4, "c3"),
+        contract(5, "d4", value=year),
+    ]  # fmt: skip
+
+    amended = [one for one in data(reads) if isinstance(one, ContractAmended)]
+    assert [(one.value_before, one.value) for one in amended] == [
+        (year, more), (more, None), (None, year)
+    ]  # fmt: skip
 
 
 def test_a_severity_that_goes_up_and_down_is_told_each_time() -> None:

@@ -134,12 +134,39 @@ def test_a_renewal_is_larger_only_where_both_amounts_are_known_in_one_currency()
         renewed = view(10, renewal_amount=Money.of(amount, currency))
         return size_of(history(renewed, **won | order | facts))
 
-    assert sized("120") is Size.LARGER
-    assert sized("100") is Size.EQUAL
-    assert sized("90") is Size.SMALLER
+    assert sized("120") is Size.LARGER_THAN_ORDER
+    assert sized("100") is Size.EQUAL_TO_ORDER
+    assert sized("90") is Size.SMALLER_THAN_ORDER
     assert sized("120", "EUR") is Size.UNKNOWN
     assert sized("120", order_value=None) is Size.UNKNOWN
     assert sized("120", outcome=RenewalOutcome.DOWNSIZED) is Size.DOWNSIZED
+
+
+def test_a_renewal_is_compared_with_its_contract_and_else_with_its_order() -> None:
+    """By the newest read within the term, also where that stated no value; and it is said which."""
+    order, won = {"order_value": Money.of("100", "USD")}, {"outcome": RenewalOutcome.WON}
+
+    def read(days_before: int, worth: str | None, **facts: Any) -> View:
+        value = Money.of(worth, "USD") if worth else None
+        at = datetime.combine(RENEWS - timedelta(days=days_before), datetime.min.time(), UTC)
+        return view(days_before, value=value, terms_read_at=at, **facts)
+
+    renewed = {"renewal_amount": Money.of("125", "USD")}
+    grown = history(read(60, "120"), read(10, "130", **renewed), **won | order)
+    returned = history(read(10, "120", **renewed), read(60, "130"), **won | order)
+    unread = history(read(60, "125"), view(-1, **renewed), **won | order)
+    unstated = history(read(60, "120"), read(10, None, **renewed), **won | order)
+    nothing = history(view(10, **renewed), **won)
+
+    assert [size_of(one) for one in (grown, returned, unread, unstated, nothing)] == [
+        Size.SMALLER, Size.LARGER, Size.EQUAL, Size.LARGER_THAN_ORDER, Size.UNKNOWN
+    ]  # fmt: skip
+    found = retention_report([grown, unread, unstated, nothing], 1, [], JANUARY, YEAREND)
+    kept, undecided = found.by_outcome
+    assert (kept.value.amounts, kept.value.unknown) == ([Money.of("355", "USD")], 1)
+    assert (kept.by_order, kept.order_value.amounts) == (1, [Money.of("300", "USD")])
+    assert (found.change.amounts, found.change.unknown) == ([Money.of("20", "USD")], 1)
+    assert (undecided.value.unknown, undecided.by_order) == (1, 0)
 
 
 def test_amendments_are_told_by_month_with_the_contracts_they_are_about() -> None:
@@ -162,6 +189,32 @@ def test_amendments_are_told_by_month_with_the_contracts_they_are_about() -> Non
         ("2026-01", 1, 1), ("2026-03", 2, 1)
     ]  # fmt: skip
     assert found.months[0].by_status == {"paused": 1}
+
+
+def test_the_size_of_an_amendment_is_known_where_both_values_are_in_one_currency() -> None:
+    """By month and over the period; what is not known is counted and in no sum."""
+
+    def amended(month: int, before: Money | None, after: Money | None) -> Amendment:
+        at = datetime(2026, month, 1, tzinfo=UTC)
+        return Amendment(
+            connection="stripe-us", contract_id="sub_globex", status="active",
+            value_before=before, value=after, at=at,
+        )  # fmt: skip
+
+    year, more, euros = Money.of("100", "USD"), Money.of("130", "USD"), Money.of("90", "EUR")
+    found = expansion_report(
+        [
+            amended(3, year, more), amended(3, more, Money.zero("USD")), amended(3, euros, year),
+            amended(5, None, year), amended(5, year, None), amended(5, euros, Money.zero("EUR")),
+        ],
+        [], JANUARY, YEAREND,
+    )  # fmt: skip
+
+    march, may = found.months
+    assert (march.change.amounts, march.change.unknown) == ([Money.of("-100", "USD")], 1)
+    assert (may.change.amounts, may.change.unknown) == ([Money.of("-90", "EUR")], 2)
+    assert found.change.amounts == [Money.of("-90", "EUR"), Money.of("-100", "USD")]
+    assert (found.change.known, found.change.unknown) == (3, 3)
 
 
 def test_the_view_of_a_window_is_the_one_that_stood_when_it_opened() -> None:

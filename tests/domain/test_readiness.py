@@ -1,6 +1,6 @@
 """The five signals of a renewal, the state they make, and the renewal over time."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -27,7 +27,15 @@ from domain.readiness import (
     unknown_signal,
     usage_signal,
 )
-from domain.renewals import dates_of, next_look, opens_on, outcome_of, snapshot, window_days
+from domain.renewals import (
+    dates_of,
+    is_of_term,
+    next_look,
+    opens_on,
+    outcome_of,
+    snapshot,
+    window_days,
+)
 from domain.risk import assess
 from tests.domain.portfolio import (
     GLOBEX,
@@ -227,6 +235,38 @@ def test_a_snapshot_has_an_id_of_its_content(signals: list[Signal], order: list[
     assert isinstance(first, ReadinessSnapshot) and first.snapshot_id.startswith("rs-")
     assert first.version == "renewal_date@1 renewal_readiness@1"
     assert (other.state, other.forecast) == (ReadinessState.CLOSED, ForecastCategory.OMITTED)
+
+
+def test_what_a_contract_is_worth_is_no_part_of_a_view() -> None:
+    """An amendment of the price alone leaves the view that others have, and its id."""
+    dates = dates_of(terms(), READINESS)
+    assert dates is not None
+    amounts = [None, Money.of("120000", "USD"), Money.of("130000", "USD")]
+    worth = [snapshot(terms(value=one), dates, [], READINESS, NOON) for one in amounts]
+
+    assert len({one.snapshot_id for one in worth}) == 1
+
+
+@pytest.mark.parametrize(
+    ("is_of_it", "read_on", "facts", "renewed_on"),
+    [
+        (True, date(2026, 10, 2), {}, None),
+        (True, RENEWS, {}, None),
+        (False, RENEWS + timedelta(days=1), {}, None),
+        (False, date(2026, 10, 2), {"ends_on": date(2027, 12, 31)}, None),
+        (True, date(2026, 10, 2), {"ends_on": date(2025, 12, 31)}, date(2025, 12, 31)),
+        (False, date(2025, 12, 31), {}, date(2025, 12, 31)),
+        (True, date(2026, 10, 2), {"ends_on": None}, None),
+    ],
+)
+def test_a_read_is_of_a_term_that_neither_has_ended_nor_was_prolonged(
+    is_of_it: bool, read_on: date, facts: dict[str, Any], renewed_on: date | None
+) -> None:
+    """Nor of one before the last renewal; and when it was read has to be known."""
+    read = terms(**facts, as_of=datetime.combine(read_on, time(6), UTC))
+
+    assert is_of_term(read, RENEWS, renewed_on) is is_of_it
+    assert not is_of_term(terms(**facts), RENEWS, renewed_on)
 
 
 def test_a_renewal_is_looked_at_when_a_window_opens_and_on_the_day_after() -> None:

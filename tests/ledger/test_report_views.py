@@ -242,7 +242,7 @@ async def test_workflows_are_listed_as_completed_delayed_failed_and_at_risk(
 async def test_retention_and_expansion_tell_how_renewals_came_out(
     office: PortfolioLedger, clock: Clock
 ) -> None:
-    """Won for more than the order, lost, waiting past its date, and cancelled before its window."""
+    """Won for more than it was worth, lost, past its date, and cancelled before its window."""
     await office.orders()
     clock.now = days_before(90)
     await office.look()
@@ -271,7 +271,7 @@ async def test_retention_and_expansion_tell_how_renewals_came_out(
     assert (retained.kept.met, retained.kept.of) == (1, 2)
     assert retained.by_outcome[0].renewal_amount.amounts == [Money.of("150000", "USD")]
     assert retained.ended_before_window == {"cancelled": 1}
-    assert [one.name for one in expanded.renewals_by_size] == ["larger_than_order"]
+    assert [one.name for one in expanded.renewals_by_size] == ["larger_than_contract"]
     assert [(m.month, m.amendments) for m in expanded.months] == [("2026-12", 1)]
 
 

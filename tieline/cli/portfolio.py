@@ -17,9 +17,10 @@ from ledger.database import Database
 from ledger.views import reports
 from ledger.views.reports import Report
 from tieline.cli import portfolio_indicators, portfolio_revenue, portfolio_workflows
+from tieline.cli.freshness import CONTRACTS, DEALS, INVOICES, made
 from tieline.cli.moments import moment
 from tieline.cli.output import Context, context_of, out, print_table, show
-from tieline.cli.reporting import CONTRACTS, DEALS, INVOICES, made, render_head, said_sums
+from tieline.cli.reporting import render_head, said_sums
 
 T = TypeVar("T")
 portfolio_app = typer.Typer(
@@ -156,13 +157,16 @@ def _render_expansion(report: Report[ExpansionReport]) -> None:
         f"{body.since} to {body.until}: amendments {body.amendments}, "
         f"contracts amended {body.amended_contracts}"
     )
+    if body.amendments:
+        out.print(f"amendments changed contracts' values by: {said_sums(body.change)}")
     print_table(
-        ["month", ">amendments", ">contracts", "left them"],
+        ["month", ">amendments", ">contracts", ">change of value", "left them"],
         [
             (
                 one.month,
                 one.amendments,
                 one.contracts,
+                said_sums(one.change),
                 ", ".join(f"{status} {number}" for status, number in one.by_status.items()),
             )
             for one in body.months
@@ -181,6 +185,8 @@ def _render_retention(report: Report[RetentionReport]) -> None:
         f"{body.since} to {body.until}: renewals {body.renewals}, "
         f"kept {kept.met} of {kept.of} decided ({rate})"
     )
+    if body.change.known or body.change.unknown:
+        out.print(f"the deals that renew, less what they renew: {said_sums(body.change)}")
     _render_groups("outcome", body.by_outcome)
     for state, number in body.ended_before_window.items():
         out.print(f"contracts {state} before their window opened: {number}")
@@ -190,7 +196,12 @@ def _render_upcoming(title: str, groups: list[UpcomingGroup]) -> None:
     print_table(
         [title, ">renewals", ">contract value", ">renewal amount"],
         [
-            (one.name, one.renewals, said_sums(one.contract_value), said_sums(one.renewal_amount))
+            (
+                one.name,
+                one.renewals,
+                said_sums(one.contract_value),
+                said_sums(one.renewal_amount),
+            )
             for one in groups
         ],
         empty="No renewal is on record.",
@@ -199,9 +210,15 @@ def _render_upcoming(title: str, groups: list[UpcomingGroup]) -> None:
 
 def _render_groups(title: str, groups: list[RenewalGroup]) -> None:
     print_table(
-        [title, ">renewals", ">order value", ">renewal amount"],
+        [title, ">renewals", ">value", ">by order", ">renewal amount"],
         [
-            (one.name, one.renewals, said_sums(one.order_value), said_sums(one.renewal_amount))
+            (
+                one.name,
+                one.renewals,
+                said_sums(one.value),
+                one.by_order,
+                said_sums(one.renewal_amount),
+            )
             for one in groups
         ],
         empty="No renewal is on record.",

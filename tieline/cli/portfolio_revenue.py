@@ -8,9 +8,10 @@ import typer
 from domain.reports.revenue import RevenueReport
 from ledger.views import reports
 from ledger.views.reports import Report
+from tieline.cli.freshness import INVOICES, made
 from tieline.cli.moments import moment
 from tieline.cli.output import context_of, out, print_table, show
-from tieline.cli.reporting import INVOICES, made, render_head, said_sums
+from tieline.cli.reporting import render_head, said_sums
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 

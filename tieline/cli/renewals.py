@@ -7,8 +7,10 @@ import typer
 from rich.text import Text
 
 from canonical.renewal import ReadinessSnapshot
-from ledger.views.renewals import RenewalDetail, RenewalLine, list_renewals, show_renewal
+from ledger.views.listings import Listing, renewal_listing
+from ledger.views.renewals import RenewalDetail, RenewalLine, show_renewal
 from tieline.cli.asking import asked
+from tieline.cli.freshness import CONTRACTS, DEALS, FreshnessOption, made, render_freshness
 from tieline.cli.moments import shown
 from tieline.cli.output import context_of, out, print_table, show
 
@@ -44,17 +46,19 @@ def list_all(
         typer.Option(min=0, max=36_500, help="Only what is undecided and renews by then."),
     ] = None,
     limit: Annotated[int, typer.Option(help="List at most so many.", min=1, max=1000)] = 100,
+    freshness: FreshnessOption = False,
 ) -> None:
     """List renewals, the next one first: value, day, state, forecast, outcome and next look."""
-    shared = context_of(context)
-    until = None
-    if within_days is not None:
-        until = datetime.now(UTC).date() + timedelta(days=within_days)
-    found = asked(
-        shared.settings(),
-        lambda db: list_renewals(db, state=state, account_id=account, until=until, limit=limit),
+    shared, now = context_of(context), datetime.now(UTC)
+    until = None if within_days is None else now.date() + timedelta(days=within_days)
+    found = made(
+        shared,
+        (CONTRACTS, DEALS),
+        lambda db, catalogue, sources: renewal_listing(
+            db, catalogue, sources, now, state=state, account_id=account, until=until, limit=limit
+        ),
     )
-    show(shared, found, lambda: _render_list(found))
+    show(shared, found if freshness else found.rows, lambda: _render_list(found))
 
 
 @renewals_app.command(
@@ -75,9 +79,11 @@ def show_one(
     show(shared, detail, lambda: _render(detail))
 
 
-def _render_list(lines: list[RenewalLine]) -> None:
+def _render_list(found: Listing[RenewalLine]) -> None:
+    render_freshness("renewals", found.freshness)
     print_table(
-        ["contract", "account", ">value", "renews", "state", "forecast", "outcome", "next look"],
+        ["contract", "account", ">value", "renews", "state", "forecast", "outcome", "next look",
+         "as of", "not known"],
         [
             (
                 f"{one.connection}/{one.contract_id}",
@@ -88,11 +94,13 @@ def _render_list(lines: list[RenewalLine]) -> None:
                 one.forecast,
                 one.outcome,
                 "" if one.outcome else one.next_look or "",
+                shown(one.as_of),
+                ", ".join(one.unknown),
             )
-            for one in lines
+            for one in found.rows
         ],
         empty="No renewal is on record that matches.",
-    )
+    )  # fmt: skip
 
 
 def _render(detail: RenewalDetail) -> None:

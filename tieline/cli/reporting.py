@@ -1,66 +1,16 @@
-"""What the commands of reports share: asking the ledger, and the head that says how current."""
+"""What the commands of reports print alike: the head that says how current, and sums."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
-
-from rich.text import Text
+from typing import Any
 
 from domain.reports.figures import Sums
-from domain.reports.freshness import Age, Freshness
-from governance.catalogue import Catalogue, load_catalogue
-from ledger.database import Database
 from ledger.views.reports import Report
-from tieline.cli.asking import asked
-from tieline.cli.moments import lasting, shown
-from tieline.cli.output import Context, out, print_table
-from tieline.settings import Settings
-
-T = TypeVar("T")
-# Domains of the catalogue whose owners are the sources of reports.
-CONTRACTS, INVOICES, DEALS = "subscription_state", "invoices", "order_value"
-
-
-def made(
-    shared: Context,
-    domains: tuple[str, ...],
-    ask: Callable[[Database, Catalogue, list[str]], Awaitable[T]],
-) -> T:
-    """A report over the ledger, with the connections whose systems own these domains."""
-    settings = shared.settings()
-    catalogue = load_catalogue(settings.catalogue)
-    sources = _owners(settings, catalogue, domains)
-    return asked(settings, lambda db: ask(db, catalogue, sources))
-
-
-def _owners(settings: Settings, catalogue: Catalogue, domains: tuple[str, ...]) -> list[str]:
-    roles = {catalogue.systems.owner_of(domain) for domain in domains}
-    return [name for name, one in settings.connections.items() if one.role in roles]
+from tieline.cli.freshness import render_freshness
+from tieline.cli.output import out
 
 
 def render_head(report: Report[Any]) -> None:
-    """Print the name of a report, its sources with their ages, and what makes it incomplete."""
-    current: Freshness = report.freshness
-    marks = [("stale", current.stale), ("incomplete", current.incomplete)]
-    said = ", ".join(word for word, is_so in marks if is_so)
-    style = "yellow" if said else "green"
-    title = Text.assemble((report.name, "bold"), "  ", (said or "current", style))
-    out.print(Text.assemble(title, f", as of {shown(current.as_of)}"))
-    print_table(
-        ["source", "as of", "age", "limit", ""],
-        [
-            (
-                one.source,
-                shown(one.as_of) or "never read",
-                lasting(one.age_seconds),
-                f"{one.limit_hours} h",
-                one.state.value if one.state is not Age.FRESH else "",
-            )
-            for one in current.sources
-        ],
-        empty="It rests on no source that is known.",
-    )
-    for reason in current.because:
-        out.print(f"because {reason}", soft_wrap=True)
+    """Print how current a report is, and the definitions that it goes by."""
+    render_freshness(report.name, report.freshness)
     out.print(f"definitions: {' '.join(report.definitions)}")
 
 

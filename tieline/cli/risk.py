@@ -1,13 +1,16 @@
 """`tieline risk`: whose unpaid invoices endanger the relationship, and why."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from canonical.risk import RiskAssessment, RiskLevel
-from ledger.views.risks import RiskDetail, RiskLine, list_risks, show_risk
+from ledger.views.listings import Listing, risk_listing
+from ledger.views.risks import RiskDetail, RiskLine, show_risk
 from tieline.cli.asking import asked
+from tieline.cli.freshness import INVOICES, FreshnessOption, made, render_freshness
 from tieline.cli.moments import shown
 from tieline.cli.output import context_of, out, print_table, show
 
@@ -30,11 +33,18 @@ def list_all(
         RiskLevel | None, typer.Option(help="Only this level (default: all but none).")
     ] = None,
     limit: Annotated[int, typer.Option(help="List at most so many.", min=1, max=1000)] = 100,
+    freshness: FreshnessOption = False,
 ) -> None:
     """List accounts at risk, the worst first: level, score, what is overdue and for how long."""
-    shared = context_of(context)
-    found = asked(shared.settings(), lambda db: list_risks(db, level=level, limit=limit))
-    show(shared, found, lambda: _render_list(found))
+    shared, now = context_of(context), datetime.now(UTC)
+    found = made(
+        shared,
+        (INVOICES,),
+        lambda db, catalogue, sources: risk_listing(
+            db, catalogue, sources, now, level=level, limit=limit
+        ),
+    )
+    show(shared, found if freshness else found.rows, lambda: _render_list(found))
 
 
 @risk_app.command(
@@ -52,7 +62,8 @@ def show_one(
     show(shared, detail, lambda: _render(detail))
 
 
-def _render_list(lines: list[RiskLine]) -> None:
+def _render_list(found: Listing[RiskLine]) -> None:
+    render_freshness("risk", found.freshness)
     print_table(
         [
             "account",
@@ -64,6 +75,7 @@ def _render_list(lines: list[RiskLine]) -> None:
             ">oldest",
             "priority",
             "as of",
+            "not known",
         ],
         [
             (
@@ -76,8 +88,9 @@ def _render_list(lines: list[RiskLine]) -> None:
                 f"{one.oldest_days} d",
                 one.renewal_priority,
                 one.assessed_on,
+                ", ".join(one.unknown),
             )
-            for one in lines
+            for one in found.rows
         ],
         empty="No account is at risk.",
     )
