@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import Connection, select
 
+from canonical.definitions import in_force
 from canonical.desk import CaseState
 from canonical.renewal import ReadinessState
 from canonical.risk import FinancialStatus, RiskLevel
@@ -29,15 +30,18 @@ from ledger.views.renewal_histories import upcoming_renewals
 
 ROWS_PER_PAGE = 500
 SERIOUS = (RiskLevel.HIGH, RiskLevel.CRITICAL)
+DEFINITIONS = ("account_financial_status", "renewal_date", "renewal_readiness")
 TROUBLED = (ReadinessState.BLOCKED.value, ReadinessState.UNKNOWN.value)
 
 
 @dataclass(frozen=True)
 class WorkflowLists:
-    """The lists as of a moment; completed orders are those since `since`."""
+    """The lists as of a moment; completed orders are those since `since`, and what is at risk is so
+    by the `definitions` (`name@version`)."""
 
     since: datetime
     as_of: datetime
+    definitions: list[str]
     lists: list[WorkflowList]
 
 
@@ -50,7 +54,9 @@ async def workflow_lists(
     lists = order_lists(orders, timedelta(minutes=minutes), since, now, rows_max)
     lists.append(at_risk_list("accounts_at_risk", await _accounts(db, catalogue, now), rows_max))
     lists.append(at_risk_list("renewals_at_risk", await _renewals(db, catalogue, now), rows_max))
-    return WorkflowLists(since=since, as_of=now, lists=lists)
+    versions = catalogue.definitions.versions
+    definitions = [in_force(name, versions) for name in DEFINITIONS]
+    return WorkflowLists(since=since, as_of=now, definitions=definitions, lists=lists)
 
 
 async def _orders(db: Database) -> list[OrderStanding]:

@@ -1,5 +1,6 @@
 """The account view, the four reports and the indicators, from the command line."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -273,3 +274,18 @@ async def test_workflows_are_listed_with_their_money(desk: Desk) -> None:
     assert [one["name"] for one in found.json["lists"]] == [
         "completed", "delayed", "failed", "accounts_at_risk", "renewals_at_risk"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "report",
+    ["forecast", "billing", "expansion", "retention", "revenue", "workflows", "indicators"],
+)
+async def test_every_report_names_its_definitions(desk: Desk, report: str) -> None:
+    """With their versions, for people and for scripts: another version may count otherwise."""
+    text = await desk.run("portfolio", report)
+    found = await desk.run("portfolio", report, as_json=True)
+
+    assert found.json["definitions"]
+    for name in found.json["definitions"]:
+        assert re.fullmatch(r"[a-z_]+@[0-9]+", name)
+        assert name in " ".join(text.out.split())

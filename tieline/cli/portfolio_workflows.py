@@ -41,6 +41,7 @@ def show_workflows(
 
 def _render(found: WorkflowLists) -> None:
     out.print(f"as of {shown(found.as_of)}, completed since {shown(found.since)}")
+    out.print(f"definitions: {' '.join(found.definitions)}")
     for one in found.lists:
         money = [*map(str, one.money.amounts)]
         money += [f"{one.money.unknown} not known"] if one.money.unknown else []
