@@ -87,12 +87,14 @@ class RenewalQuestion(Fact):
 
 class PlanRenewal(Fact):
     """Decide a contract's renewal dates by the catalogue of this moment; of the term that follows
-    `renewed_on`, where a renewal was decided already."""
+    `renewed_on`, where a renewal was decided already. A contract that ends while its window is
+    `in_window` still has that renewal to be decided."""
 
     terms: ContractTerms
     today: date
     opportunity_id: str = ""
     renewed_on: date | None = None
+    in_window: bool = False
 
 
 class RenewalPlan(Fact):

@@ -55,7 +55,8 @@ class CatalogueJudge:
             # Decided, and no further term is stated: what became of it shows when this one is over.
             look = renewed + DAY if today <= renewed else None
             return RenewalPlan(next_look=look, over=over or look is None, eligibility=found.value)
-        if dates is None or (found is Eligibility.CANCELLED and window is None):
+        if dates is None or (over and not request.in_window):
+            # An owner that states the day of the cancellation as the end would else have it renew.
             return RenewalPlan(over=over, eligibility=found.value)
         return RenewalPlan(
             dates=dates,

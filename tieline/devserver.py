@@ -9,6 +9,7 @@ import random
 import shutil
 import socket
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
 PORTS = (20_000, 32_000)
 PORTS_TRIED_MAX = 200
+PORTS_REMEMBERED = 2000
 LOG_TAIL_CHARACTERS = 300
 
 # Without the poll rates each hop of a task waits 50 ms for the next read of its queue.
@@ -74,20 +76,27 @@ def server_arguments() -> list[str]:
     return [*dynamic, *attributes]
 
 
+_given: deque[int] = deque(maxlen=PORTS_REMEMBERED)
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on right now, and that the system gives to nobody else.
 
     It is below those that outgoing connections are given (Linux: from 32768), which would otherwise
-    take it before its server listens. Raises Misconfigured when none of many is free.
+    take it before its server listens, and none of those that were given here before: their servers
+    may not listen yet. Raises Misconfigured when none of many is free.
     """
     for _ in range(PORTS_TRIED_MAX):
         port = random.randrange(*PORTS)  # noqa: S311  not a secret
+        if port in _given:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
+            _given.append(port)
             return port
     raise Misconfigured(f"no loopback port of {PORTS[0]} to {PORTS[1]} is free")
 

@@ -109,6 +109,7 @@ class RenewalReadiness(Showing):
             today=self.today,
             opportunity_id=self.start.opportunity_id,
             renewed_on=self.renewed_on,
+            in_window=self.window is not None,
         )
         self.plan = await note(PortfolioActivities.plan_renewal, request)
 

@@ -68,11 +68,13 @@ class Sources(Generic[Source]):
 
     def plan_to_ask_again(self, stale: Iterable[Source] = ()) -> None:
         """After a look: whom to ask again because they are silent or their answer is old, and when:
-        soon, then less and less often."""
-        self._again = frozenset({*self.silent, *stale})
+        soon, then less and less often, and soon again when another one falls silent."""
+        before, self._again = self._again, frozenset({*self.silent, *stale})
+        if not self._again or not self._again <= before:
+            self.ask_nobody_again()
         if not self._again:
-            self.again_at, self._asked_again = None, 0
-        elif self.again_at is None or self.again_at <= workflow.now():
+            return
+        if self.again_at is None or self.again_at <= workflow.now():
             longest = ASK_AGAIN_MAX if self.silent else ASK_STALE_MAX
             doublings = min(self._asked_again, DOUBLINGS_MAX)
             self.again_at = workflow.now() + min(ASK_AGAIN * 2**doublings, longest)
@@ -80,7 +82,7 @@ class Sources(Generic[Source]):
 
     def ask_nobody_again(self) -> None:
         """For as long as nobody has to answer."""
-        self.again_at = None
+        self.again_at, self._asked_again = None, 0
 
     def dismiss(self, source: Source) -> None:
         """Let a silent source rest: whoever needs it later asks it anew."""

@@ -107,7 +107,15 @@ PLANS: list[tuple[str, dict[str, Any], date, bool, bool, str]] = [
     ("in the window", {}, date(2026, 10, 2), True, True, "eligible"),
     ("past", {}, date(2027, 1, 1), True, True, "lapsed"),
     ("cancelled before", {"active": False}, date(2026, 6, 1), False, False, "cancelled"),
-    ("cancelled inside", {"active": False}, date(2026, 11, 1), True, True, "cancelled"),
+    (
+        "cancelled on the day that it then ends",
+        {"active": False, "ends_on": date(2026, 6, 1)},
+        date(2026, 6, 1),
+        False,
+        False,
+        "cancelled",
+    ),
+    ("ended unseen", {"active": False}, date(2027, 1, 1), False, False, "lapsed"),
     ("a trial", {"status": "trialing"}, date(2026, 11, 1), True, False, "excluded"),
     ("no end", {"ends_on": None}, date(2026, 11, 1), False, False, "excluded"),
 ]
@@ -123,6 +131,16 @@ def test_a_plan_says_whether_there_is_something_to_renew_and_whether_it_is_time(
 
     assert (plan.dates is not None, plan.window_open) == (dated, opened)
     assert plan.eligibility == eligible
+
+
+def test_a_contract_that_is_cancelled_in_its_window_still_has_that_renewal() -> None:
+    """How it ended is to be decided, and shown."""
+    cancelled, today = terms(active=False), date(2026, 11, 1)
+
+    plan = JUDGE.plan(PlanRenewal(terms=cancelled, today=today, in_window=True))
+
+    assert (plan.dates is not None, plan.window_open, plan.over) == (True, True, True)
+    assert plan.eligibility == "cancelled"
 
 
 def test_a_renewal_ends_without_a_crm_as_well() -> None:

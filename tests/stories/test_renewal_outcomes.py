@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from canonical.renewal import ReadinessSnapshot
+from ledger.views.renewals import list_renewals
 from tests.stories.renewals import WINDOW, Renewal
 
 DAY = timedelta(days=1)
@@ -107,6 +108,8 @@ async def test_a_contract_that_is_cancelled_before_its_window_has_none(renewal: 
     ended = await renewal.process.result()
     assert (ended.stage, ended.outcome) == ("completed", None)
     assert (await renewal.windows(), await renewal.views()) == ([], [])
+    (line,) = await list_renewals(renewal.tieline.house.database)
+    assert (line.state, line.renews_on, line.next_look) == ("cancelled", None, None)
 
 
 async def test_a_contract_that_renewed_itself_is_won_by_the_date_that_it_had(

@@ -117,6 +117,7 @@ async def _demo(crm_export: Path | None, keep: bool, *, quiet: bool) -> dict[str
                 _render_outcome(outcome)
             report = vars(outcome)
         _say(f"\nDone in {time.monotonic() - began:.1f} s. State and logs: {folder}")
+        _say(f"Look at it: tieline --config {playing.house.config} renewals list")
         if keep:
             _say(f"Still up; Web UI {playing.house.ui_url}, settings {playing.house.config}.")
             _say("Ctrl-C stops everything.")

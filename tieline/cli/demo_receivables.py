@@ -45,6 +45,7 @@ async def live_through(
     if not quiet:
         _render(lived)
     _say(f"\nDone in {time.monotonic() - began:.1f} s. State and logs: {folder}")
+    _say(f"Look at it: tieline --config {folder / 'tieline.toml'} risk list")
     return {**asdict(lived), "levels": lived.levels()}
 
 

@@ -1,6 +1,7 @@
 """`tieline renewals`: which contracts come up for renewal, and what is known of one."""
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -20,6 +21,21 @@ renewals_app = typer.Typer(
 )
 
 
+class Standing(StrEnum):
+    """Where a renewal stands: waiting for its window, as its newest view says, or why there is
+    nothing to renew."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    AT_RISK = "at_risk"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+    CLOSED = "closed"
+    EXCLUDED = "excluded"
+    CANCELLED = "cancelled"
+    LAPSED = "lapsed"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(renewals_app, name="renewals")
@@ -34,12 +50,9 @@ def register(app: typer.Typer) -> None:
 def list_all(
     context: typer.Context,
     state: Annotated[
-        str,
-        typer.Option(
-            help="Only this state: waiting, ready, at_risk, blocked, unknown, closed; or why there "
-            "is nothing to renew: excluded, cancelled, lapsed."
-        ),
-    ] = "",
+        Standing | None,
+        typer.Option(help="Only this state; the last three say why there is nothing to renew."),
+    ] = None,
     account: Annotated[str, typer.Option(help="Only this account, by its id in the CRM.")] = "",
     within_days: Annotated[
         int | None,
@@ -55,7 +68,14 @@ def list_all(
         shared,
         (CONTRACTS, DEALS),
         lambda db, catalogue, sources: renewal_listing(
-            db, catalogue, sources, now, state=state, account_id=account, until=until, limit=limit
+            db,
+            catalogue,
+            sources,
+            now,
+            state=state or "",
+            account_id=account,
+            until=until,
+            limit=limit,
         ),
     )
     show(shared, found if freshness else found.rows, lambda: _render_list(found))

@@ -87,7 +87,7 @@ def _render_list(found: Listing[RiskLine]) -> None:
                 ", ".join(map(str, one.overdue)),
                 f"{one.oldest_days} d",
                 one.renewal_priority,
-                one.assessed_on,
+                shown(one.as_of),
                 ", ".join(one.unknown),
             )
             for one in found.rows
@@ -137,5 +137,5 @@ def _render_invoices(found: RiskAssessment) -> None:
             )
             for one in found.invoices
         ],
-        empty="None of its own invoices is known.",
+        empty="No invoice of its own is open.",
     )
