@@ -131,6 +131,25 @@ async def test_usage_that_is_stale_is_unknown_until_the_warehouse_is_filled(
     assert (await renewal.seen(lambda view: view.state == "ready")).blocking == []
 
 
+async def test_who_falls_silent_is_asked_again_soon_however_long_usage_is_stale(
+    renewal: Renewal,
+) -> None:
+    """Stale usage is asked for once a week by then; support's outage is another, and new."""
+    await ready(renewal)
+    renewal.used_until(renewal.today - 20 * DAY)
+    await renewal.look_again()
+    await renewal.views_with("usage", "unknown")
+    await renewal.passing(20 * DAY)
+
+    with down(renewal, "support"):
+        await renewal.look_again()
+        await renewal.passing(AWAY)
+        await renewal.views_with("support", "unknown")
+
+    await renewal.passing(AGAIN)
+    await renewal.seen(lambda view: state_of(view, "support") == "green")
+
+
 async def test_a_system_that_is_away_holds_neither_the_looking_nor_the_other(
     renewal: Renewal,
 ) -> None:
