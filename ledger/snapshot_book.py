@@ -53,12 +53,12 @@ def keep_snapshot(
     )
     keep_seen(session, request, taken, next_look, process, now)
     new = bool(kept.rowcount == 1)
-    if not new:
-        _revalue(session, taken.snapshot_id, worth)
-    else:
+    if new:
         said = {"state": taken.state, "forecast": taken.forecast, "opened": opened}
         said |= {"snapshot": taken.snapshot_id}
         audit.append(session, process.workflow_id, "renewal.seen", contract, said, now)
+    else:
+        _revalue(session, taken.snapshot_id, worth)
     return new
 
 

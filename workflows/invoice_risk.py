@@ -38,8 +38,8 @@ PARENT = "parent"
 LEVELS = list(RiskLevel)
 
 
-class Source(StrEnum):
-    """What an account's risk is made of."""
+class RiskSource(StrEnum):
+    """What an account's risk is made of, in the order in which it is asked for."""
 
     FAMILY = "the account's family"
     INVOICES = "open invoices"
@@ -61,7 +61,7 @@ class InvoiceRiskToHealth(Showing):
         self.risk = AssessedRisk()
         self.worst = start.worst
         self.shown = dict(start.shown)
-        self.sources = Sources(Source, self.answer)
+        self.sources = Sources(RiskSource, self.answer)
         self.family: AccountFamily | None = None
         self.assessed = 0
 
@@ -95,24 +95,26 @@ class InvoiceRiskToHealth(Showing):
         at risk: of any other, nobody is told anything."""
         changes_on = self.risk.changes_on
         may_be_at_risk = self.at_risk or (changes_on is not None and changes_on <= self.today)
-        wanted = {Source.INVOICES, *self.family_if_due} if may_be_at_risk else {Source.INVOICES}
+        wanted = (
+            {RiskSource.INVOICES, *self.family_if_due} if may_be_at_risk else {RiskSource.INVOICES}
+        )
         await self.inquire(wanted)
         await self.assess(self.invoices)
         if not self.at_risk:
-            self.sources.dismiss(Source.FAMILY)
-        elif Source.FAMILY not in wanted and self.family_if_due:
+            self.sources.dismiss(RiskSource.FAMILY)
+        elif RiskSource.FAMILY not in wanted and self.family_if_due:
             await self.inquire(self.family_if_due)
             await self.assess(self.invoices)
 
-    async def inquire(self, wanted: Iterable[Source]) -> None:
+    async def inquire(self, wanted: Iterable[RiskSource]) -> None:
         """Ask some of the sources; a family that is not answered stays as it was."""
         account = AccountQuestion(account_id=self.account_id, today=self.today, since=self.today)
         questions = {
-            Source.FAMILY: Question(CrmActivities.family, self.account_id, [self.start.crm]),
-            Source.INVOICES: Question(FinanceActivities.invoices, account, self.start.sources),
+            RiskSource.FAMILY: Question(CrmActivities.family, self.account_id, [self.start.crm]),
+            RiskSource.INVOICES: Question(FinanceActivities.invoices, account, self.start.sources),
         }
         await self.sources.ask({one: questions[one] for one in wanted}, self.today)
-        self.family = self.sources.said(Source.FAMILY) or self.family
+        self.family = self.sources.said(RiskSource.FAMILY) or self.family
 
     async def assess(self, said: list[AccountInvoices]) -> None:
         """Judge the account as of today, from what the owners of its invoices say."""
@@ -179,14 +181,14 @@ class InvoiceRiskToHealth(Showing):
         )
         return [
             said or unknown.model_copy(update={"connection": name})
-            for name, said in self.sources.all_said(Source.INVOICES).items()
+            for name, said in self.sources.all_said(RiskSource.INVOICES).items()
         ]
 
     @property
-    def family_if_due(self) -> set[Source]:
+    def family_if_due(self) -> set[RiskSource]:
         """The family is asked for once a week, and for as long as it is not known."""
-        due = self.sources.is_due(Source.FAMILY, self.today, kept=FAMILY_KEPT)
-        return {Source.FAMILY} if due else set()
+        due = self.sources.is_due(RiskSource.FAMILY, self.today, kept=FAMILY_KEPT)
+        return {RiskSource.FAMILY} if due else set()
 
     @property
     def newest(self) -> str:
@@ -212,7 +214,7 @@ class InvoiceRiskToHealth(Showing):
         """The level that is shown, and the call to the CSM."""
         return f"{shown.level} {shown.call_id}".strip()
 
-    def shown_by(self, shown: ShownRisk) -> str:
+    def digest_shown(self, shown: ShownRisk) -> str:
         """A system may have been shown a newer assessment."""
         return shown.digest
 

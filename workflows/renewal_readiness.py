@@ -23,15 +23,16 @@ from canonical.renewal_messages import (
     RenewalStart,
     ShowReadiness,
     TakenSnapshot,
+    TakeSnapshot,
 )
 from workflows.renewal_sources import (
     ABOUT,
     EVERYTHING,
     OUTCOME,
     SIGNALS,
-    Source,
-    as_said,
+    RenewalSource,
     questions,
+    with_answers,
 )
 from workflows.showing import Showing
 from workflows.sources import Sources
@@ -58,10 +59,10 @@ class RenewalReadiness(Showing):
         self.window, self.outcome = memory.window, memory.outcome
         self.renewed_on, self.account_id = memory.renewed_on, memory.account_id
         self.snapshot_id, self.shown = memory.newest, dict(memory.shown)
-        self.sources = Sources(Source, self.answer)
+        self.sources = Sources(RenewalSource, self.answer)
         self.terms: ContractTerms | None = memory.terms
         self.plan = RenewalPlan()
-        self._news: set[Source] = set()
+        self._news: set[RenewalSource] = set()
         self._woken_at = self._looked_at = workflow.now()
         self._paid_as_agreed = self._seen_anything = False
 
@@ -75,7 +76,7 @@ class RenewalReadiness(Showing):
         """Read the terms; wait for the window; look, and look again until it is decided."""
         self.show_everywhere()  # what an earlier run left unshown
         await self.begin()
-        asked: frozenset[Source] = frozenset()
+        asked: frozenset[RenewalSource] = frozenset()
         while self.window is not None or not self.plan.over:
             if self.window is None and self.plan.window_open:
                 await self.open_window()
@@ -121,14 +122,14 @@ class RenewalReadiness(Showing):
         self._seen_anything = False
         await self.resume()
 
-    async def look(self, window: OpenWindow, asked: frozenset[Source]) -> None:
+    async def look(self, window: OpenWindow, asked: frozenset[RenewalSource]) -> None:
         """Take one snapshot of what everybody says, once everybody was asked."""
         dates = self._about(window)
         self.window = window.model_copy(update={"dates": dates})
         if not self._seen_anything:
             await self.inquire(SIGNALS - asked)
         if self._deal_is_of_another_date(dates):
-            await self.inquire({Source.DEAL})
+            await self.inquire({RenewalSource.DEAL})
         seen = await self.take_snapshot(dates, self.window)
         self._looked_at, self._paid_as_agreed = workflow.now(), "billing" not in seen.troubled
         self._seen_anything = True
@@ -138,14 +139,20 @@ class RenewalReadiness(Showing):
             await self.leave_window()
         else:
             old = "usage" in seen.unknown and self.start.usage
-            self.sources.plan_to_ask_again(stale={Source.ADOPTION} if old else ())
+            self.sources.plan_to_ask_again(stale={RenewalSource.ADOPTION} if old else ())
         self.show_everywhere()
 
     async def take_snapshot(self, dates: RenewalDates, window: OpenWindow | None) -> TakenSnapshot:
         """One view for everybody."""
-        said = as_said(
-            self.sources, self.start, self.known, dates, window, workflow.now(), self.today
+        request = TakeSnapshot(
+            start=self.start,
+            terms=self.known,
+            dates=dates,
+            at=workflow.now(),
+            today=self.today,
+            window=window,
         )
+        said = with_answers(request, self.sources)
         seen: TakenSnapshot = await note(PortfolioActivities.take_snapshot, said)
         self.snapshot_id = seen.snapshot_id
         return seen
@@ -173,7 +180,7 @@ class RenewalReadiness(Showing):
             await self.take_snapshot(self.plan.dates, None)
         await self.resume()
 
-    async def reasons_to_look(self) -> frozenset[Source]:
+    async def reasons_to_look(self) -> frozenset[RenewalSource]:
         """Wait for the next reason, an event or a moment, and say who is to be asked for it."""
         due = morning(self.plan.next_look)
         rang = await self.until(due, self.sources.again_at, heard=lambda: bool(self._news))
@@ -187,7 +194,7 @@ class RenewalReadiness(Showing):
             reasons |= self._due_this_morning()
         return frozenset(reasons)
 
-    def _due_this_morning(self) -> frozenset[Source]:
+    def _due_this_morning(self) -> frozenset[RenewalSource]:
         """Everybody when a window opens, also whether the contract still ends then; amendments are
         told after that, and found by the daily reconcile. Past the renewal only its outcome is
         wanted, which is the deal's and the contract's."""
@@ -195,14 +202,14 @@ class RenewalReadiness(Showing):
             return EVERYTHING
         return OUTCOME if self.today > self.window.dates.renews_on else SIGNALS
 
-    async def inquire(self, wanted: Iterable[Source]) -> None:
+    async def inquire(self, wanted: Iterable[RenewalSource]) -> None:
         """Ask some of the sources; terms that are not answered stay as they were."""
         dates = self.window.dates if self.window else self.plan.dates
         asked = questions(wanted, self.start, self.known, dates, self.today)
-        if Source.INVOICES in asked:
+        if RenewalSource.INVOICES in asked:
             self._paid_as_agreed = False  # what is paid from now on may be missing in the answer
         await self.sources.ask(asked, self.today)
-        self.terms = self.sources.said(Source.TERMS) or self.terms
+        self.terms = self.sources.said(RenewalSource.TERMS) or self.terms
 
     @property
     def newest(self) -> str:
@@ -249,7 +256,7 @@ class RenewalReadiness(Showing):
         if event.type == "payment.received" and self._paid_as_agreed:
             return
         asked = ABOUT.get(event.type.partition(".")[0], EVERYTHING)
-        self._news |= asked if self.window else asked & {Source.TERMS}
+        self._news |= asked if self.window else asked & {RenewalSource.TERMS}
 
     def patience(self, step: str) -> timedelta:
         """Without terms there is no clock: a person hears of that soon."""
@@ -258,7 +265,7 @@ class RenewalReadiness(Showing):
     def start_anew(self) -> Any:
         """The next run knows what is decided, open and shown; what is not shown yet, it shows."""
         # What was heard and not yet asked about is not carried: the terms are then read anew.
-        fresh = Source.TERMS not in self._news | self.sources.silent
+        fresh = RenewalSource.TERMS not in self._news | self.sources.silent
         memory = RenewalMemory(
             account_id=self.account_id,
             terms=self.terms if fresh else None,
@@ -281,5 +288,5 @@ class RenewalReadiness(Showing):
 
     def _deal_is_of_another_date(self, dates: RenewalDates) -> bool:
         """Whether the deal was asked for of another renewal: another date may be another deal's."""
-        asked = self.sources.asked.get(Source.DEAL)
+        asked = self.sources.asked.get(RenewalSource.DEAL)
         return asked is None or asked.request.renews_on != dates.renews_on

@@ -49,7 +49,7 @@ class Showing(Watching):
     def reference_of(self, shown: Any) -> str:
         """Where a system shows it."""
 
-    def shown_by(self, shown: Any) -> str:
+    def digest_shown(self, shown: Any) -> str:
         """The digest of what a system shows by now; empty where that is what was asked for."""
         return ""
 
@@ -97,7 +97,7 @@ class Showing(Watching):
                     undo=undo,
                     reference=self.reference_of,
                 )
-                self.shown[name] = (self.shown_by(said) if said is not None else "") or wanted
+                self.shown[name] = (self.digest_shown(said) if said is not None else "") or wanted
             self._showing.discard(name)
 
         if self.is_behind(name) and name not in self._showing:

@@ -18,7 +18,7 @@ DOUBLINGS_MAX = 10
 
 # How a system is asked: None when it is away or refuses.
 Answer = Callable[..., Awaitable[Any]]
-Source = TypeVar("Source", bound=StrEnum)
+S = TypeVar("S", bound=StrEnum)
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,25 @@ class Question:
     connections: Sequence[str]
 
 
-class Sources(Generic[Source]):
+class Sources(Generic[S]):
     """Asks whom there is reason to ask, side by side, and keeps what the others said before.
 
-    Who does not answer is silent: what it said before does not count any more.
+    Who does not answer is silent: what it said before does not count any more. They are asked in
+    the order of their `kinds`, which is therefore part of recorded histories.
     """
 
-    def __init__(self, kinds: type[Source], answer: Answer) -> None:
-        self.silent: set[Source] = set()
-        self.asked: dict[Source, Question] = {}
-        self.asked_on: dict[Source, date] = {}
+    def __init__(self, kinds: type[S], answer: Answer) -> None:
+        self.silent: set[S] = set()
+        self.asked: dict[S, Question] = {}
+        self.asked_on: dict[S, date] = {}
         self.again_at: datetime | None = None
         self._kinds, self._answer = kinds, answer
-        self._answers: dict[Source, dict[str, Any]] = {}
-        self._again: frozenset[Source] = frozenset()
+        self._answers: dict[S, dict[str, Any]] = {}
+        self._again: frozenset[S] = frozenset()
         self._asked_again = 0
 
-    async def ask(self, questions: Mapping[Source, Question], today: date) -> None:
-        """Ask these sources, always in the same order."""
+    async def ask(self, questions: Mapping[S, Question], today: date) -> None:
+        """Ask these sources, on the process's own day."""
         asked = [one for one in self._kinds if one in questions]
         found = await asyncio.gather(*(self._ask(one, questions[one]) for one in asked))
         for source, answers in zip(asked, found, strict=True):
@@ -57,16 +58,16 @@ class Sources(Generic[Source]):
             silent = None in answers.values()
             (self.silent.add if silent else self.silent.discard)(source)
 
-    def said(self, source: Source) -> Any:
+    def said(self, source: S) -> Any:
         """What a source of one connection said when it was asked last; None when it is silent, was
         not asked yet or is not configured."""
         return next(iter(self.all_said(source).values()), None)
 
-    def all_said(self, source: Source) -> dict[str, Any]:
+    def all_said(self, source: S) -> dict[str, Any]:
         """What each connection of a source said when it was asked last; None of a silent one."""
         return self._answers.get(source, {})
 
-    def plan_to_ask_again(self, stale: Iterable[Source] = ()) -> None:
+    def plan_to_ask_again(self, stale: Iterable[S] = ()) -> None:
         """After a look: whom to ask again because they are silent or their answer is old, and when:
         soon, then less and less often, and soon again when another one falls silent."""
         before, self._again = self._again, frozenset({*self.silent, *stale})
@@ -84,13 +85,13 @@ class Sources(Generic[Source]):
         """For as long as nobody has to answer."""
         self.again_at, self._asked_again = None, 0
 
-    def dismiss(self, source: Source) -> None:
+    def dismiss(self, source: S) -> None:
         """Let a silent source rest: whoever needs it later asks it anew."""
         if source in self.silent:
             self.silent.discard(source)
             del self.asked_on[source]
 
-    def is_due(self, source: Source, today: date, *, kept: timedelta) -> bool:
+    def is_due(self, source: S, today: date, *, kept: timedelta) -> bool:
         """Whether a source is to be asked: for the first time, again because it was silent, or
         because what it said is older than it is `kept`."""
         asked_on = self.asked_on.get(source)
@@ -100,12 +101,12 @@ class Sources(Generic[Source]):
             return source in self.due_again(workflow.now())
         return asked_on + kept <= today
 
-    def due_again(self, moment: datetime) -> Collection[Source]:
+    def due_again(self, moment: datetime) -> Collection[S]:
         """Whom it is time to ask again."""
         due = self.again_at is not None and self.again_at <= moment
         return self._again if due else frozenset()
 
-    async def _ask(self, source: Source, question: Question) -> dict[str, Any]:
+    async def _ask(self, source: S, question: Question) -> dict[str, Any]:
         names = [name for name in question.connections if name]
         answers = await asyncio.gather(
             *(
