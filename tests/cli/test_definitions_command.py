@@ -123,7 +123,7 @@ async def test_an_account_is_explained_by_what_is_on_record(office: Office) -> N
     assert (health["value"], health["result"]) == ("poor", {"score": 11, "confidence_percent": 65})
     assert "adoption is unknown" in health["reasons"]
     assert "renewal_date" in late.json["not_on_record"]
-    for shown in ("billing/invoice/INV-1", "late", "billing/case/35436", "account_hierarchy: the"):
+    for shown in ("billing/invoice/INV-1", "late", "billing/case/35436", "account_hierarchy: it"):
         assert shown in table.out, shown
     assert nobody.refusal == "NotFound: nothing is on record of account 001Nobody"
 
@@ -138,7 +138,7 @@ async def test_a_changed_definition_shows_whom_it_would_move(office: Office) -> 
         "diff", "invoice_delinquent", "1", "2", "--on", "2026-08-30", as_json=True
     )
     same = await office.run("diff", "active_customer", "1", "1")
-    unfed = await office.run("diff", "renewal_date", "1", "1")
+    unfed = await office.run("diff", "order_activation", "1", "1")
 
     assert "1 of 2 accounts would move." in table.out
     assert found.json["accounts"] == 2
@@ -149,6 +149,6 @@ async def test_a_changed_definition_shows_whom_it_would_move(office: Office) -> 
     }
     assert moved["invoice_delinquent@2"] == ("delinquent", "not_delinquent")
     assert moved["account_financial_status@1"] == ("delinquent", "good")
-    assert same.out == "Nothing would move.\n0 of 2 accounts would move.\n"
+    assert same.out == "0 of 2 accounts would move.\n"
     assert unfed.code == 2
-    assert unfed.refusal.startswith("Misconfigured: renewal_date cannot be compared by what is on")
+    assert unfed.refusal.startswith("Misconfigured: order_activation cannot be compared by what")
