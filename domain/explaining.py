@@ -60,7 +60,7 @@ class Explained(Fact):
     """What a definition says of one subject of an account: the account, an invoice, a contract.
 
     `inputs` are what is on record that led to it; `not_on_record` are inputs of the definition that
-    are not, and which could not have changed what it says.
+    are not, and without which it answers.
     """
 
     subject: str

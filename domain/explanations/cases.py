@@ -30,7 +30,7 @@ class Input(Fact):
 
 class Case(NamedTuple):
     """What a definition is asked of one subject; `unknown` names inputs that are not on record, and
-    which could not have changed the outcome."""
+    that it is asked without."""
 
     subject: str
     given: BaseModel

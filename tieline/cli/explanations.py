@@ -52,7 +52,7 @@ def _render_said(said: Explained) -> None:
     _print_inputs(said.inputs)
     if said.not_on_record:
         told = ", ".join(said.not_on_record)
-        out.print(f"  not on record, and without weight here: {told}", soft_wrap=True)
+        out.print(f"  answered without, since not on record: {told}", soft_wrap=True)
 
 
 def _render_unanswered(one: Unanswered) -> None:
