@@ -19,7 +19,7 @@ from ledger.views.orders import QUOTE_TO_CASH, UNDONE_STAGES
 from ledger.views.pages import read_with
 from ledger.views.subjects import facts_of_all
 
-# Of one account; beyond these the rest is left out, and said to be.
+# Of one account; that there is more is said.
 RENEWALS_MAX = 1000
 FAMILY_MAX = 1000
 # Ids in one statement: below what any database takes as parameters.
@@ -49,7 +49,9 @@ async def known_of_all(db: Database, account_ids: Sequence[str]) -> list[Account
             update={
                 "renewals": clocks.get(one.account_id, [])[:RENEWALS_MAX],
                 "family": families[one.account_id],
-                "cut": one.cut or len(clocks.get(one.account_id, [])) > RENEWALS_MAX,
+                "cut": one.cut
+                or len(clocks.get(one.account_id, [])) > RENEWALS_MAX
+                or len(families[one.account_id].below) > FAMILY_MAX,
             }
         )
         for one in read
@@ -88,7 +90,7 @@ def _families(connection: Connection, account_ids: Sequence[str]) -> dict[str, F
         found[account] = FamilyOnRecord(
             own=known.get(account),
             above=list(_upwards(account, above)),
-            below=list(islice(_downwards(account, below), FAMILY_MAX)),
+            below=list(islice(_downwards(account, below), FAMILY_MAX + 1)),
             bill_to_ids=sorted(payers),
             ordered_at=ordered_at,
         )

@@ -170,6 +170,7 @@ async def test_a_renewal_and_a_family_are_explained_with_the_inputs_of_each_answ
     found = await office.run("explain", "--account", GLOBEX, *day, as_json=True)
     table = await office.run("explain", "--account", GLOBEX, *day)
     family = await office.run("explain", "--account", GMBH, *day)
+    view = await awaited("--config", str(office.config), "accounts", "show", GLOBEX)
     date_only = await office.run("explain", "--account", GMBH, "--definition", "renewal_date")
 
     answers = {one["verdict"]["definition"]: one for one in found.json["said"]}
@@ -179,9 +180,11 @@ async def test_a_renewal_and_a_family_are_explained_with_the_inputs_of_each_answ
     assert len(answers["renewal_readiness@1"]["inputs"]) == 5
     assert "renewal_date@1  billing/contract/sub_globex: contract_end" in table.out
     assert "by signal/usage: green (from usage, as of 2026-10-02 06:00:12Z)" in table.out
-    assert "+00:00" not in table.out
+    assert "+00:00" not in table.out + view.out
+    assert "value as of 2026-10-02 06:00:12Z" in view.out
     assert f"account_hierarchy@1  account/{GMBH}: cannot be told" in family.out
     assert f"not on record: who is above {GLOBEX}: it was never assessed itself" in family.out
+    assert f"on record assessment/{GMBH}: below {GLOBEX} (from crm, as of 2026-10-02" in family.out
     assert date_only.out == "renewal_date: no contract of it is on record\n"
 
 

@@ -59,17 +59,17 @@ def _render_unanswered(one: Unanswered) -> None:
     _print_head(one.definition, f"{one.subject}: cannot be told")
     for missing in one.missing:
         out.print(f"  not on record: {missing}", soft_wrap=True)
-    _print_inputs(one.inputs)
+    _print_inputs(one.inputs, "on record")
 
 
 def _print_head(definition: str, said: str) -> None:
     out.print(Text.assemble((definition, "bold"), f"  {said}"), soft_wrap=True)
 
 
-def _print_inputs(inputs: list[Input]) -> None:
+def _print_inputs(inputs: list[Input], word: str = "by") -> None:
     for one in inputs[:INPUTS_SHOWN_MAX]:
         says = f": {one.says}" if one.says else ""
         as_of = shown(one.as_of) or "a time that is not known"
-        out.print(f"  by {one.name}{says} (from {one.source}, as of {as_of})", soft_wrap=True)
+        out.print(f"  {word} {one.name}{says} (from {one.source}, as of {as_of})", soft_wrap=True)
     if len(inputs) > INPUTS_SHOWN_MAX:
-        out.print(f"  and by {len(inputs) - INPUTS_SHOWN_MAX} more, which --json shows")
+        out.print(f"  {word} {len(inputs) - INPUTS_SHOWN_MAX} more, which --json shows")
