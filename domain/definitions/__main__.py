@@ -30,12 +30,33 @@ all of them.
 
 - `tieline definitions list` and `tieline definitions show invoice_delinquent --version 1` show what
   there is.
-- `tieline definitions explain --account A` shows what they say of an account, by the newest read of
-  each record in the ledger, and which records led to it; `--definition` and `--on` narrow it to one
-  of them and to a day.
+- `tieline definitions explain --account A` shows what they say of an account by what is on record
+  in the ledger, and of each answer its inputs: who told them, as of when. `--definition` and `--on`
+  narrow it to one of them and to a day.
 - `tieline definitions diff invoice_delinquent 1 2` shows which accounts of the ledger another
   version would move, also by the definitions that build on it. To change a definition, look at
   that, then set `version` in your `definitions.toml`; processes go by it from their next look on.
+  Versions are given as `1` or `v1`.
+
+No system is asked for any of this. Where an input is not on record that could change the answer,
+there is none, and `explain` names what is missing (`unanswered` in JSON); what it answers without
+is named too (`not_on_record`).
+
+- Invoices, contracts and onboardings are the newest read of each record.
+- `customer_health` takes adoption as the newest look at a renewal found it, with its age; it is
+  unknown without a look, or once it is older than `usage.stale_days`.
+- `renewal_date` goes by the dates that the contract's clock keeps, as of its read of the terms. The
+  dates that lost are not kept, nor any of a renewal that was cancelled before its window.
+- `renewal_eligibility` goes by these dates, and the status as the contract was last read. Whether a
+  contract renews by itself is not kept: one that runs beyond its end has no answer.
+- `renewal_readiness` goes by the signals of the newest view of each open renewal, as they were
+  judged then: another version of a definition that judges signals moves them with the next look,
+  and `diff` does not foresee that.
+- `account_hierarchy` knows who is above and below by the assessments of each account, and who pays
+  by the orders that were carried out. There is no answer without such an order, or when an account
+  above was never assessed; legal entities are not kept, and a parent that the CRM does not show
+  looks like none.
+- `order_activation` and `revenue_status` are about one order: its progress says them.
 
 The five signals of a renewal (`domain/readiness.py`) are judged by `account_financial_status`
 (billing), `implementation_complete` (implementation) and `renewal_readiness` (support, usage, crm);

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 
 from canonical.subjects import AccountRecords, KnownRecord
 from ledger.database import Database
 from ledger.models.intake import subjects
+from ledger.models.portfolio import renewals, risks
 
 # More than this of one account is cut, and said to be.
 RECORDS_MAX = 5000
@@ -14,15 +15,16 @@ ACCOUNTS_PER_PAGE = 200
 
 
 async def accounts(db: Database, after: str = "", limit: int = ACCOUNTS_PER_PAGE) -> list[str]:
-    """The accounts that records name, by id; the next page begins after the last of this one."""
-    wanted = (
-        select(subjects.c.account_id)
-        .where(subjects.c.account_id > after)
-        .distinct()
-        .order_by(subjects.c.account_id)
-        .limit(limit)
-    )
-    return list(await db.read(lambda s: s.connection().execute(wanted).scalars().all()))
+    """The accounts that records, renewals or assessments name, by id; the next page begins after
+    the last of this one."""
+    pages = [
+        select(named).where(named > after).distinct().order_by(named).limit(limit).subquery()
+        for named in (subjects.c.account_id, renewals.c.account_id, risks.c.account_id)
+    ]
+    # The first of all are among the first of each, which an index has in this order.
+    wanted = union(*(select(page.c.account_id) for page in pages)).order_by("account_id")
+    bounded = wanted.limit(limit)
+    return list(await db.read(lambda s: s.connection().execute(bounded).scalars().all()))
 
 
 async def facts_of(db: Database, account_id: str) -> AccountRecords:

@@ -94,4 +94,6 @@ def _render_block(block: Block) -> None:
 def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(one) for one in value)
+    if isinstance(value, datetime):
+        return shown(value)
     return str(value) if isinstance(value, Money | date | int | str) else repr(value)

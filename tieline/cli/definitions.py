@@ -1,5 +1,6 @@
 """`tieline definitions`: what words mean here, what follows for an account, what a change moves."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -7,16 +8,18 @@ import orjson
 import typer
 
 from canonical.definitions import VERSIONS
-from canonical.errors import NotFound
+from canonical.errors import Misconfigured, NotFound
 from canonical.subjects import AccountRecords
 from domain.definitions.definition import Definition
 from domain.definitions.registry import definition
-from domain.explaining import UNFED, Explained, Moved, compare, explain
+from domain.explaining import Moved, compare, explain
 from governance.catalogue import load_catalogue
 from governance.definitions import Definitions
 from ledger.database import Database
-from ledger.views.subjects import ACCOUNTS_PER_PAGE, accounts, facts_of, facts_of_all
+from ledger.views.explained import known_of, known_of_all
+from ledger.views.subjects import ACCOUNTS_PER_PAGE, accounts
 from tieline.cli.asking import asked
+from tieline.cli.explanations import render_explanation, render_moves
 from tieline.cli.moments import moment
 from tieline.cli.output import Context, context_of, out, print_table, show
 
@@ -25,6 +28,7 @@ definitions_app = typer.Typer(
     no_args_is_help=True,
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The definition's name.")]
+_VERSION = re.compile(r"[vV]?(\d{1,9})")
 OnOption = Annotated[str, typer.Option("--on", help="As of this day (default: today, UTC).")]
 
 
@@ -51,13 +55,14 @@ def show_definition(
     context: typer.Context,
     name: NameArgument,
     version: Annotated[
-        int | None, typer.Option("--version", min=1, help="This version (default: in force).")
-    ] = None,
+        str, typer.Option("--version", help="This version, as 1 or v1 (default: in force).")
+    ] = "",
 ) -> None:
     """Show one definition: its meaning, what it can say, its parameters and its examples."""
     shared = context_of(context)
     chosen = _in_force(shared)
-    wanted = definition(name, version or chosen.versions.get(name))
+    number = _version("--version", version, name) if version else chosen.versions.get(name)
+    wanted = definition(name, number)
     shown = _line(name, chosen) | _detail(wanted, chosen)
     show(shared, shown, lambda: _render_detail(shown))
 
@@ -76,40 +81,39 @@ def explain_account(
 ) -> None:
     """Show what the definitions in force say of an account, and which inputs led to it.
 
-    By the newest read of each record in the ledger; no system is asked.
+    By the newest read of each record, renewal and family in the ledger; no system is asked.
     """
     shared = context_of(context)
     names = [definition(name).name] if name else list(VERSIONS)
     chosen, day = _in_force(shared), _day(on)
-    records = asked(shared.settings(), lambda db: facts_of(db, account))
-    if not records.records:
+    records = asked(shared.settings(), lambda db: known_of(db, account))
+    if records.is_empty:
         raise NotFound(f"nothing is on record of account {account}", about=account)
     found = explain(records, chosen, day, names=names)
-    silent = {one: UNFED[one] for one in names if one in UNFED}
-    body = {"account": account, "on": day, "said": found, "not_on_record": silent}
-    show(shared, body, lambda: _render_explained(records, found, silent))
+    body = {"account": account, "on": day, **dict(found)}
+    show(shared, body, lambda: render_explanation(found, cut=records.cut))
 
 
 @definitions_app.command("diff", epilog="Example: tieline definitions diff invoice_delinquent 1 2")
 def compare_versions(
     context: typer.Context,
     name: NameArgument,
-    before: Annotated[int, typer.Argument(metavar="V1", help="One version.")],
-    after: Annotated[int, typer.Argument(metavar="V2", help="Another version.")],
+    before: Annotated[str, typer.Argument(metavar="V1", help="One version, as 1 or v1.")],
+    after: Annotated[str, typer.Argument(metavar="V2", help="Another version.")],
     on: OnOption = "",
 ) -> None:
     """Show which accounts of the ledger would move if another version were in force."""
     shared = context_of(context)
-    versions = (definition(name, before).version, definition(name, after).version)
+    versions = (_version("V1", before, name), _version("V2", after, name))
     chosen, day = _in_force(shared), _day(on)
 
     async def ask(db: Database) -> tuple[int, list[Moved]]:
         return await _moves(db, name, versions, chosen, day)
 
     looked_at, moved = asked(shared.settings(), ask)
-    body = {"definition": name, "from": before, "to": after, "on": day}
+    body = {"definition": name, "from": versions[0], "to": versions[1], "on": day}
     body |= {"accounts": looked_at, "moved": moved}
-    show(shared, body, lambda: _render_moves(looked_at, moved))
+    show(shared, body, lambda: render_moves(looked_at, moved))
 
 
 async def _moves(
@@ -120,7 +124,7 @@ async def _moves(
     # Also where the ledger is empty, a definition that cannot be compared is said to be one.
     compare(name, versions, AccountRecords(account_id="", records=[]), chosen, day)
     while page := await accounts(db, last, ACCOUNTS_PER_PAGE):
-        for records in await facts_of_all(db, page):
+        for records in await known_of_all(db, page):
             moved += compare(name, versions, records, chosen, day)
         looked_at, last = looked_at + len(page), page[-1]
     return looked_at, moved
@@ -128,6 +132,17 @@ async def _moves(
 
 def _in_force(shared: Context) -> Definitions:
     return load_catalogue(shared.settings().catalogue).definitions
+
+
+def _version(argument: str, text: str, name: str) -> int:
+    """A version as it is typed, `2` or `v2`; raises NotFound for one that is not there."""
+    found = _VERSION.fullmatch(text)
+    if found is None:
+        there = ", ".join(str(one) for one in VERSIONS[definition(name).name])
+        raise Misconfigured(
+            f"{argument}: {text!r} is no version; give a number, as 1 or v1: {name} has {there}"
+        )
+    return definition(name, int(found[1])).version
 
 
 def _day(on: str) -> date:
@@ -186,55 +201,6 @@ def _render_detail(shown: dict[str, Any]) -> None:
         ["example", "outcome", "because"],
         [(one["name"], one["value"], "; ".join(one["reasons"])) for one in shown["examples"]],
     )
-
-
-def _render_explained(
-    records: AccountRecords, found: list[Explained], silent: dict[str, str]
-) -> None:
-    print_table(
-        ["definition", "about", "outcome", "because"],
-        [
-            (one.verdict.definition, one.subject, one.verdict.value, "; ".join(one.verdict.reasons))
-            for one in found
-        ],
-        empty="None of the records feeds a definition.",
-    )
-    print_table(
-        ["record", "version", "read"],
-        [
-            (
-                f"{one.connection}/{one.facts.kind}/{one.facts.id}",
-                one.facts.version,
-                f"{one.recorded_at:%Y-%m-%d %H:%M:%S}Z",
-            )
-            for one in records.records
-        ],
-        title="Inputs",
-    )
-    if records.cut:
-        out.print("There are more records than these.")
-    for name, why in silent.items():
-        out.print(f"{name}: {why}")
-
-
-def _render_moves(looked_at: int, moved: list[Moved]) -> None:
-    print_table(
-        ["account", "definition", "about", "from", "to", "because"],
-        [
-            (
-                one.account_id,
-                one.after.definition,
-                one.subject,
-                one.before.value,
-                one.after.value,
-                "; ".join(one.after.reasons),
-            )
-            for one in moved
-        ],
-        empty="Nothing would move.",
-    )
-    affected = len({one.account_id for one in moved})
-    out.print(f"{affected} of {looked_at} accounts would move.")
 
 
 def _listed(values: list[Any]) -> str:
