@@ -1,4 +1,4 @@
-"""Which connection answers for an account's invoices, by the preset in force (R110, R111)."""
+"""Which connections own a domain of data, by the preset in force (R110, R111)."""
 
 from collections.abc import Iterable
 
@@ -9,6 +9,15 @@ from governance.systems import Systems
 INVOICES = "invoices"
 # The roles whose ports can be asked for invoices.
 INVOICING = frozenset({Role.BILLING, Role.ERP})
+
+
+def owning(connections: Iterable[Connection], systems: Systems, domain: str) -> list[str]:
+    """The connections whose role owns a domain of `systems.toml`, in the order of their names.
+
+    What any other system tells of it is a copy. Several may own it, each for its legal entities.
+    """
+    owner = systems.owner_of(domain)
+    return sorted(one.name for one in connections if one.role is owner)
 
 
 def invoice_sources(

@@ -16,6 +16,7 @@ from canonical.renewal_messages import OpenWindow, PlanRenewal, RenewalStart, Ta
 from canonical.risk import AccountInvoices
 from canonical.risk_messages import AssessRisk
 from domain.judge import CatalogueJudge
+from domain.reports.account_file import AccountFile
 from governance.catalogue import load_catalogue
 from ledger.database import Database
 from ledger.desk import SqlDesk
@@ -23,6 +24,7 @@ from ledger.effects import SqlEffects
 from ledger.inbox import Inbox
 from ledger.portfolio import SqlPortfolio
 from ledger.records import Records
+from ledger.views.accounts import account_file
 from tests.domain.portfolio import (
     GLOBEX,
     GMBH,
@@ -38,6 +40,7 @@ from tests.sources import MemorySource
 
 CATALOGUE = load_catalogue()
 BILLING = "billing"
+OWNERS = (BILLING, "netsuite-de")
 DEAL = "006Globex"
 
 
@@ -50,6 +53,11 @@ class PortfolioLedger:
         self.book = SqlPortfolio(db, lambda: judge, clock=clock)
         self.desk = SqlDesk(db, CATALOGUE.policies, clock=clock)
         self.effects = SqlEffects(db, clock=clock)
+
+    async def file(self, account: str = GLOBEX, *owners: str) -> AccountFile:
+        """What is on record of an account, whose contracts and invoices these connections own."""
+        names = owners or OWNERS
+        return await account_file(self.db, account, contract_owners=names, invoice_owners=names)
 
     async def reads(self, facts: AnyFacts, source: str = BILLING) -> None:
         """Intake reads a record."""

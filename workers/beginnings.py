@@ -7,7 +7,7 @@ from canonical.events import OutboxEvent
 from canonical.renewal_messages import RenewalStart
 from canonical.risk_messages import AccountRisk
 from governance.catalogue import Catalogue
-from governance.ownership import invoice_sources
+from governance.ownership import invoice_sources, owning
 from tieline.settings import Settings
 
 CONTRACT_STATE = "subscription_state"
@@ -62,8 +62,7 @@ class Beginnings:
 
     def contract_sources(self) -> list[str]:
         """The connections that own contracts, by the preset in force."""
-        owner = self.catalogue.systems.owner_of(CONTRACT_STATE)
-        return sorted(connection.name for connection in self.settings.connections_of(owner))
+        return owning(self.settings.connections.values(), self.catalogue.systems, CONTRACT_STATE)
 
     def _invoice_sources(self) -> list[str]:
         return invoice_sources(self.settings.connections.values(), self.catalogue.systems)

@@ -38,13 +38,17 @@ def statuses_of(definitions: Definitions) -> ContractStatuses:
 def standing(contract: ContractFacts, statuses: ContractStatuses, today: date) -> Standing:
     """By status, and by its own dates where they say that it has ended or not begun."""
     ended = contract.ended_at is not None and contract.ended_at.date() <= today
-    known = {*statuses.active, *statuses.suspended, *statuses.pending}
-    if ended or contract.status not in known:
+    if ended or has_ended(contract.status, statuses):
         return Standing.ENDED
     coming = contract.started_at is not None and contract.started_at.date() > today
     if coming or contract.status in statuses.pending:
         return Standing.PENDING
     return Standing.RESTS if contract.status in statuses.suspended else Standing.RUNS
+
+
+def has_ended(status: str, statuses: ContractStatuses) -> bool:
+    """Whether a status is that of a contract which is over: it is in none of the lists."""
+    return status not in {*statuses.active, *statuses.suspended, *statuses.pending}
 
 
 def has_begun(contract: ContractFacts, statuses: ContractStatuses, today: date) -> bool:

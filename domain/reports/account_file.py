@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 
+from canonical.facts import ContractFacts
 from canonical.money import Money
 from canonical.orders import Fact
 from canonical.renewal import Signal
 from canonical.risk import RiskAssessment
-from canonical.subjects import AccountRecords
+from canonical.subjects import AccountRecords, KnownRecord
 from domain.reports.receivables import Position
 
 
@@ -58,13 +59,15 @@ class KnownFamily(Fact):
 class AccountFile(Fact):
     """Everything that is on record of an account.
 
-    `amended` says when a contract (`connection/id`) changed last; `places` up to when each
-    connection's changes were taken in.
+    `contract_owners` are the connections that own contracts by the preset in force; `position` has
+    the invoices of those that own invoices. `amended` says when a contract (`connection/id`)
+    changed last; `places` up to when each connection's changes were taken in.
     """
 
     account_id: str
     account_name: str = ""
     records: AccountRecords
+    contract_owners: list[str] = []
     position: Position
     assessed: RiskAssessment | None = None
     orders: list[BookedOrder] = []
@@ -78,6 +81,17 @@ class AccountFile(Fact):
         """Whether nothing at all is on record."""
         known = (self.records.records, self.position.own, self.orders, self.renewals)
         return self.assessed is None and not any(known)
+
+    @property
+    def contracts(self) -> list[tuple[KnownRecord, ContractFacts]]:
+        """Its contracts as their owners tell of them; in any other system they are copies."""
+        told = self.records.of(ContractFacts)
+        return [(record, one) for record, one in told if record.connection in self.contract_owners]
+
+    @property
+    def clocks(self) -> list[KnownRenewal]:
+        """The renewal clocks of those contracts."""
+        return [one for one in self.renewals if one.connection in self.contract_owners]
 
     def ages(self, reads: Iterable[tuple[str, datetime]]) -> list[datetime]:
         """As of when each connection's records are known: since they were read, it would have told

@@ -16,6 +16,7 @@ from governance.definitions import Definitions
 IN_FORCE = (Standing.RUNS, Standing.RESTS)
 # Where an order's total comes from: the CRM, as it stood when quote-to-cash carried the order out.
 ORDERS = "crm, by the order"
+NEVER_TOLD = "no owner of contracts told of one of it, and no order of it was carried out"
 
 
 class Worth(NamedTuple):
@@ -35,8 +36,8 @@ class Worth(NamedTuple):
 
 
 def contract_value(file: AccountFile, definitions: Definitions, today: date) -> Block:
-    """What the contracts in force are worth, each by the newest read that states it: its clock's,
-    or intake's, which follows every change.
+    """What the contracts in force are worth, as their owners tell of them, each by the newest read
+    that states it: its clock's, or intake's, which follows every change.
 
     Where neither has a value of its deal, the order that brought it says it. Unknown where none
     does, and where a contract was amended or renewed since.
@@ -45,7 +46,7 @@ def contract_value(file: AccountFile, definitions: Definitions, today: date) -> 
     orders = {order.opportunity_id: order for order in file.orders}
     contracts, missing, used = list[dict[str, Any]](), list[str](), dict[str, Money]()
     reads: list[tuple[str, datetime]] = []
-    clocks = {(one.connection, one.contract_id): one for one in file.renewals}
+    clocks = {(one.connection, one.contract_id): one for one in file.clocks}
     for record, contract, clock in _with_clocks(file, clocks):
         name = f"{record.connection}/{contract.id}"
         stands = standing(contract, statuses, today)
@@ -78,7 +79,7 @@ def contract_value(file: AccountFile, definitions: Definitions, today: date) -> 
         "contract_value",
         ", ".join(map(str, total)) or "no contract is in force",
         seen=seen,
-        missing=missing if seen else ["no contract of it was read, and no order carried out"],
+        missing=missing if seen else [NEVER_TOLD],
         sources={connection for connection, _ in reads},
         ages=file.ages(reads),
         definitions=named(definitions, "active_customer", "renewal_date"),
@@ -90,7 +91,7 @@ def _with_clocks(
     file: AccountFile, clocks: dict[tuple[str, str], KnownRenewal]
 ) -> Iterator[tuple[KnownRecord, ContractFacts, KnownRenewal | None]]:
     """The contracts that were read, each with its clock, which is taken out of `clocks`."""
-    contracts = list(file.records.of(ContractFacts))
+    contracts = file.contracts
     own = {(record.connection, contract.id) for record, contract in contracts}
     # What began under another id is the same contract by its deal.
     begun = {key: one for key, one in clocks.items() if one.opportunity_id and key not in own}
@@ -127,8 +128,8 @@ def _worth(
         return Worth(clock.value, name, connection, read_at, read_at)
     if order is None or order.value is None:
         return None
-    valued = {one.opportunity_id for one in file.renewals if one.value is not None}
-    valued |= {one.opportunity_id for _, one in file.records.of(ContractFacts) if one.value}
+    valued = {one.opportunity_id for one in file.clocks if one.value is not None}
+    valued |= {one.opportunity_id for _, one in file.contracts if one.value}
     if order.opportunity_id in valued:
         return None
     return Worth(order.value, order.opportunity_id, ORDERS, order.as_of, None)

@@ -1,7 +1,8 @@
 """Expansion timing: when contracts changed, and which renewals came out larger or smaller (R22).
 
-Only what is on record: that a contract was amended, when, and by how much where both reads of it
-stated a value; and of renewals the outcome, with the renewing deal beside what it renews.
+Only what is on record: that a contract was amended or ended, when, and by how much an amendment
+changed it where both reads stated a value; and of renewals the outcome, with the renewing deal
+beside what it renews.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from enum import StrEnum
 from canonical.money import Money
 from canonical.orders import Fact
 from canonical.renewal import RenewalOutcome
+from domain.definitions.contracts import ContractStatuses, has_ended
 from domain.reports.figures import Sums, less, sums
 from domain.reports.renewal_history import Basis, RenewalGroup, RenewalHistory, renewal_group
 from domain.reports.retention import KEPT
@@ -64,22 +66,29 @@ class Amendment(Fact):
 
 class AmendedMonth(Fact):
     """The amendments of a calendar month (`YYYY-MM`, UTC), by the standing they left behind, and
-    what those of which it is known have changed of contracts' values."""
+    what those of which it is known have changed of contracts' values; beside them, the number of
+    contracts that `ended`."""
 
     month: str
     amendments: int
     contracts: int
+    ended: int
     by_status: dict[str, int]
     change: Sums
 
 
 class ExpansionReport(Fact):
-    """Amendments by month and what they changed, and the renewals that were kept, by size."""
+    """Amendments by month and what they changed, and the renewals that were kept, by size.
+
+    A change that leaves a contract ended is no amendment: it keeps the value that it had, and is
+    in `ended_contracts` alone.
+    """
 
     since: date
     until: date
     amendments: int
     amended_contracts: int
+    ended_contracts: int
     change: Sums
     months: list[AmendedMonth]
     renewals_by_size: list[RenewalGroup]
@@ -88,23 +97,25 @@ class ExpansionReport(Fact):
 def expansion_report(
     amendments: Iterable[Amendment],
     histories: Iterable[RenewalHistory],
+    statuses: ContractStatuses,
     since: date,
     until: date,
 ) -> ExpansionReport:
-    """The report over a period, both days included."""
+    """The report over a period, both days included; `statuses` say which standing is an end."""
     told = [one for one in amendments if since <= one.at.date() <= until]
+    lasting = [one for one in told if not has_ended(one.status, statuses)]
+    ends = [one for one in told if has_ended(one.status, statuses)]
     kept = [h for h in histories if since <= h.renews_on <= until and h.outcome in KEPT]
-    months: dict[str, list[Amendment]] = {}
-    for one in sorted(told, key=lambda a: a.at):
-        months.setdefault(f"{one.at:%Y-%m}", []).append(one)
+    months = sorted({_month_of(one) for one in told})
     sized = [(size.value, [h for h in kept if size_of(h) is size]) for size in Size]
     return ExpansionReport(
         since=since,
         until=until,
-        amendments=len(told),
-        amended_contracts=_contracts(told),
-        change=sums(one.change for one in told),
-        months=[_month(month, members) for month, members in months.items()],
+        amendments=len(lasting),
+        amended_contracts=_contracts(lasting),
+        ended_contracts=_contracts(ends),
+        change=sums(one.change for one in lasting),
+        months=[_month(month, lasting, ends) for month in months],
         renewals_by_size=[renewal_group(name, members) for name, members in sized if members],
     )
 
@@ -121,7 +132,12 @@ def size_of(history: RenewalHistory) -> Size:
     return larger if change.amount_minor > 0 else smaller
 
 
-def _month(month: str, members: Sequence[Amendment]) -> AmendedMonth:
+def _month_of(amendment: Amendment) -> str:
+    return f"{amendment.at:%Y-%m}"
+
+
+def _month(month: str, told: Sequence[Amendment], ends: Sequence[Amendment]) -> AmendedMonth:
+    members = [one for one in told if _month_of(one) == month]
     statuses: dict[str, int] = {}
     for one in members:
         statuses[one.status] = statuses.get(one.status, 0) + 1
@@ -129,6 +145,7 @@ def _month(month: str, members: Sequence[Amendment]) -> AmendedMonth:
         month=month,
         amendments=len(members),
         contracts=_contracts(members),
+        ended=_contracts(one for one in ends if _month_of(one) == month),
         by_status=dict(sorted(statuses.items())),
         change=sums(one.change for one in members),
     )

@@ -64,6 +64,15 @@ def sums(amounts: Iterable[Money | None]) -> Sums:
     return Sums(amounts=by_currency(known), known=len(known), unknown=len(given) - len(known))
 
 
+def together(first: Sums, second: Sums) -> Sums:
+    """Both added up: amounts by currency, and of how many they are known."""
+    return Sums(
+        amounts=by_currency([*first.amounts, *second.amounts]),
+        known=first.known + second.known,
+        unknown=first.unknown + second.unknown,
+    )
+
+
 def share(met: int, of: int) -> Share:
     """A share; of nothing it is no percentage at all."""
     return Share(met=met, of=of, percent=100 * met // of if of else None)

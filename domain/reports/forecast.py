@@ -15,8 +15,8 @@ class UpcomingRenewal(Fact):
 
     `looked_at` is when its clock last looked or planned; `unknown` names the signals that were not
     known then. `contract_value` is what the contract is worth in the term that is to renew, by the
-    newest read of its terms, or by the order that brought it where no read says so; the
-    `renewal_amount` is that of `RenewalHistory`. Either may be unknown.
+    newest read of its terms, or by the order that brought it where no read says so (`by_order`);
+    `order_value` and `renewal_amount` are those of `RenewalHistory`. Each may be unknown.
     """
 
     connection: str
@@ -31,6 +31,8 @@ class UpcomingRenewal(Fact):
     payment_status: str = ""
     payment_level: str = ""
     contract_value: Money | None = None
+    by_order: bool = False
+    order_value: Money | None = None
     renewal_amount: Money | None = None
 
 

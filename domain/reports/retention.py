@@ -5,7 +5,8 @@ from datetime import date
 
 from canonical.orders import Fact
 from canonical.renewal import RenewalOutcome
-from domain.reports.figures import Share, Sums, share, sums
+from domain.reports.figures import Share, Sums, share, sums, together
+from domain.reports.forecast import UpcomingRenewal
 from domain.reports.renewal_history import RenewalGroup, RenewalHistory, renewal_group
 
 KEPT = (RenewalOutcome.WON, RenewalOutcome.DOWNSIZED)
@@ -41,7 +42,7 @@ class RetentionReport(Fact):
 
 def retention_report(
     histories: Iterable[RenewalHistory],
-    never_seen: int,
+    never_seen: Sequence[UpcomingRenewal],
     ended: Sequence[EndedContract],
     since: date,
     until: date,
@@ -59,7 +60,7 @@ def retention_report(
     return RetentionReport(
         since=since,
         until=until,
-        renewals=len(given) + never_seen,
+        renewals=len(given) + len(never_seen),
         by_outcome=[group for group in found if group.renewals],
         kept=share(sum(one.outcome in KEPT for one in decided), len(decided)),
         change=sums(one.change for one in decided if one.outcome in KEPT),
@@ -67,11 +68,16 @@ def retention_report(
     )
 
 
-def _with_unseen(group: RenewalGroup, number: int) -> RenewalGroup:
-    """Nothing is known of their amounts."""
-    added = {name: getattr(group, name) for name in ("value", "order_value", "renewal_amount")}
-    unknown = {
-        name: one.model_copy(update={"unknown": one.unknown + number})
-        for name, one in added.items()
+def _with_unseen(group: RenewalGroup, unseen: Sequence[UpcomingRenewal]) -> RenewalGroup:
+    """What is up for renewal is known before anybody looks; mostly the renewing deal is not."""
+    added = {
+        "value": sums(one.contract_value for one in unseen),
+        "order_value": sums(one.order_value for one in unseen),
+        "renewal_amount": sums(one.renewal_amount for one in unseen),
     }
-    return group.model_copy(update={"renewals": group.renewals + number} | unknown)
+    figures = {name: together(getattr(group, name), one) for name, one in added.items()}
+    counts = {
+        "renewals": group.renewals + len(unseen),
+        "by_order": group.by_order + sum(one.by_order for one in unseen),
+    }
+    return group.model_copy(update=counts | figures)

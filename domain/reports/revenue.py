@@ -35,8 +35,9 @@ class RevenueGroup(Fact):
 class RevenueReport(Fact):
     """Orders by the furthest step that is proven.
 
-    `recognition_unknown` of them may be recognized without being shown so: until when their revenue
-    is planned is not known.
+    `invoiced` and `paid` are by the order's first invoice. `recognition_unknown` of those that are
+    not paid may be recognized without being shown so: until when their revenue is planned is not
+    known.
     """
 
     orders: int
@@ -50,6 +51,7 @@ def revenue_report(
     """Every order by the version of the definition that is in force."""
     given = list(orders)
     decide = definition(NAME, versions.get(NAME)).decide
+    unplanned = 0
     values: dict[Revenue, list[Money | None]] = {}
     lacking: dict[Revenue, Counter[str]] = {}
     for one in given:
@@ -59,6 +61,7 @@ def revenue_report(
             )
         )
         status = Revenue(decision.value)
+        unplanned += one.recognized_until is None and status is not Revenue.PAID
         values.setdefault(status, []).append(one.value)
         if status is not Revenue.NONE:
             lacking.setdefault(status, Counter()).update(decision.reasons)
@@ -74,5 +77,5 @@ def revenue_report(
             for status in Revenue
             if status in values
         ],
-        recognition_unknown=sum(one.recognized_until is None for one in given),
+        recognition_unknown=unplanned,
     )

@@ -1,5 +1,6 @@
 """Everything that is on record of one account, for the view of it (R19)."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -26,10 +27,19 @@ from ledger.views.subjects import facts_of
 ROWS_MAX = 1000
 
 
-async def account_file(db: Database, account_id: str) -> AccountFile:
-    """What is known of an account; raises NotFound when nothing is."""
+async def account_file(
+    db: Database,
+    account_id: str,
+    *,
+    contract_owners: Collection[str],
+    invoice_owners: Collection[str],
+) -> AccountFile:
+    """What is known of an account, and which connections own its contracts and invoices; raises
+    NotFound when nothing is known."""
     records = await facts_of(db, account_id)
-    file = (await read_with(db, _file, account_id)).model_copy(update={"records": records})
+    file = (await read_with(db, _file, account_id, invoice_owners)).model_copy(
+        update={"records": records, "contract_owners": sorted(contract_owners)}
+    )
     if file.is_empty:
         raise NotFound(
             f"nothing is on record of account {account_id}; give an account's id in the CRM, as "
@@ -69,9 +79,9 @@ def _amended(connection: Connection, contracts: list[str]) -> dict[str, datetime
     return found
 
 
-def _file(connection: Connection, account_id: str) -> AccountFile:
+def _file(connection: Connection, account_id: str, invoice_owners: Collection[str]) -> AccountFile:
     assessed = connection.execute(select(risks).where(risks.c.account_id == account_id)).first()
-    (position,) = read_positions(connection, [account_id])
+    (position,) = read_positions(connection, invoice_owners, [account_id])
     orders = _orders(connection, account_id)
     named = assessed.account_name if assessed else ""
     return AccountFile(

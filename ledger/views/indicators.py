@@ -1,5 +1,6 @@
 """The indicators over the ledger: each with how many cases it rests on (R27, R79-R82, R150)."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 
 from canonical.definitions import in_force
@@ -78,9 +79,13 @@ class IndicatorsReport(Fact):
 
 
 async def indicators(
-    db: Database, catalogue: Catalogue, since: date, now: datetime
+    db: Database, catalogue: Catalogue, owners: Collection[str], since: date, now: datetime
 ) -> IndicatorsReport:
-    """Every indicator, by the catalogue in force."""
+    """Every indicator, by the catalogue in force; `owners` are the connections that own invoices.
+
+    Leakage alone takes what every connection tells: an order is not left unbilled that any system
+    has an invoice of, and what two of them tell of is not known to leak.
+    """
     begins = datetime.combine(since, time.min, UTC)
     windows = catalogue.definitions.renewal.windows_days
     # A window opens before its renewal: those whose windows have opened by now count.
@@ -96,7 +101,7 @@ async def indicators(
         as_of=now,
         definitions=[in_force(name, catalogue.definitions.versions) for name in DEFINITIONS],
         overdue_to_action=overdue_reaction(
-            await overdue_invoices(db, begins), await risk_calls(db)
+            await overdue_invoices(db, owners, begins), await risk_calls(db)
         ),
         forecast=forecast_accuracy(histories, windows, now.date()),
         renewal_warning=renewal_warning(histories),
@@ -106,7 +111,7 @@ async def indicators(
         ),
         billing_activation=billing_activation(orders, _activation_limit(catalogue), now),
         renewals_reflect_payments=renewals_reflect_payments(
-            await _payments_shown(db, catalogue, now)
+            await _payments_shown(db, catalogue, owners, now)
         ),
         closed_won_to_activation=closed_won_to_activation(await won_orders(db, begins), now),
         billed_after_delivery=billed_after_delivery(delivered.orders, begins, leakage_days, now),
@@ -118,7 +123,11 @@ async def indicators(
             nameless_invoices=delivered.nameless_invoices,
         ),
         disputes=disputes(
-            invoices, await dispute_signs(db), catalogue.definitions.risk_rules(), begins, now
+            {key: one for key, one in invoices.items() if key[0] in owners},
+            await dispute_signs(db, owners),
+            catalogue.definitions.risk_rules(),
+            begins,
+            now,
         ),
     )
 
@@ -144,12 +153,14 @@ def _activation_limit(catalogue: Catalogue) -> timedelta | None:
     return min(limits, default=None)
 
 
-async def _payments_shown(db: Database, catalogue: Catalogue, now: datetime) -> list[PaymentsShown]:
+async def _payments_shown(
+    db: Database, catalogue: Catalogue, owners: Collection[str], now: datetime
+) -> list[PaymentsShown]:
     """What open renewals say of payments, beside what is on record now."""
     rules, today = catalogue.definitions.risk_rules(), now.date()
     until = today + timedelta(days=max(catalogue.definitions.renewal.windows_days))
     seen = [one for one in await upcoming_renewals(db, until) if one.state != WAITING]
-    kept = await positions_of(db, [one.account_id for one in seen])
+    kept = await positions_of(db, owners, [one.account_id for one in seen])
     shown = []
     for one in seen:
         position = kept.get(one.account_id) or Position(account_id=one.account_id)

@@ -1,5 +1,6 @@
 """Every invoice that is on record, as it was read or answered last (R80)."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
@@ -17,9 +18,10 @@ _PLACE = (subjects.c.connection, subjects.c.subject_id)
 
 
 async def known_invoices(db: Database) -> dict[InvoiceKey, InvoiceFacts]:
-    """Each by connection and id, whether or not it names an account, in pages."""
+    """Each by connection and id, whether or not it names an account, in pages; those of every
+    connection, so that one which two systems tell of is there twice."""
     found: dict[InvoiceKey, InvoiceFacts] = {}
-    async for position in positions(db):
+    async for position in positions(db, None):
         for answer in position.own:
             for invoice in answer.invoices:
                 key = (answer.connection, invoice.id)
@@ -48,11 +50,12 @@ def _nameless(connection: Connection, place: tuple[str, str]) -> list[Any]:
     return list(connection.execute(statement).all())
 
 
-async def dispute_signs(db: Database) -> list[DisputeSign]:
-    """What was ever told of disputes, in pages: one that began long ago may end in the period."""
+async def dispute_signs(db: Database, owners: Collection[str]) -> list[DisputeSign]:
+    """What the owners of invoices ever told of disputes, in pages: one that began long ago may end
+    in the period."""
     found: list[DisputeSign] = []
     position = 0
-    while rows := await read_with(db, _adjusted, position):
+    while rows := await read_with(db, _adjusted, owners, position):
         found += [_sign(row) for row in rows]
         position = rows[-1].position
     return found
@@ -68,10 +71,14 @@ def _sign(row: Any) -> DisputeSign:
     )
 
 
-def _adjusted(connection: Connection, position: int) -> list[Any]:
+def _adjusted(connection: Connection, owners: Collection[str], position: int) -> list[Any]:
     statement = (
         select(events.c.position, events.c.occurred_at, events.c.body)
-        .where(events.c.type == "invoice.adjusted", events.c.position > position)
+        .where(
+            events.c.type == "invoice.adjusted",
+            events.c.position > position,
+            events.c.body["connection"].as_string().in_(owners),
+        )
         .order_by(events.c.position)
         .limit(ROWS_PER_PAGE)
     )

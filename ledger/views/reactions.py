@@ -1,5 +1,6 @@
 """What overdue invoices, calls to action and cases are on record, for the indicators (R27, R81)."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -23,11 +24,14 @@ RISK_CALL = "risk_call"
 STANDING = (EffectState.CONFIRMED.value, EffectState.UNDONE.value)
 
 
-async def overdue_invoices(db: Database, since: datetime) -> list[OverdueInvoice]:
-    """Every invoice of which it was told that it is overdue since a time, in pages."""
+async def overdue_invoices(
+    db: Database, owners: Collection[str], since: datetime
+) -> list[OverdueInvoice]:
+    """Every invoice of which an owner of invoices told that it is overdue since a time, in pages;
+    what another system tells of one is a copy."""
     found: list[OverdueInvoice] = []
     position = 0
-    while rows := await read_with(db, _events, "invoice.overdue", since, position):
+    while rows := await read_with(db, _events, "invoice.overdue", owners, since, position):
         settled = await read_with(db, _settled, rows)
         found += [
             OverdueInvoice(
@@ -41,11 +45,12 @@ async def overdue_invoices(db: Database, since: datetime) -> list[OverdueInvoice
     return found
 
 
-async def amendments(db: Database, since: datetime) -> list[Amendment]:
-    """Every amendment of a contract that was told of since a time, in pages."""
+async def amendments(db: Database, owners: Collection[str], since: datetime) -> list[Amendment]:
+    """Every amendment of a contract that an owner of contracts told of since a time, in pages; what
+    another system tells of it is a copy."""
     found: list[Amendment] = []
     position = 0
-    while rows := await read_with(db, _events, "contract.amended", since, position):
+    while rows := await read_with(db, _events, "contract.amended", owners, since, position):
         found += [
             Amendment(
                 connection=row.body["connection"],
@@ -62,10 +67,17 @@ async def amendments(db: Database, since: datetime) -> list[Amendment]:
     return found
 
 
-def _events(connection: Connection, kind: str, since: datetime, position: int) -> list[Any]:
+def _events(
+    connection: Connection, kind: str, owners: Collection[str], since: datetime, position: int
+) -> list[Any]:
     statement = (
         select(events.c.position, events.c.occurred_at, events.c.body)
-        .where(events.c.type == kind, events.c.position > position, events.c.occurred_at >= since)
+        .where(
+            events.c.type == kind,
+            events.c.position > position,
+            events.c.occurred_at >= since,
+            events.c.body["connection"].as_string().in_(owners),
+        )
         .order_by(events.c.position)
         .limit(ROWS_PER_PAGE)
     )

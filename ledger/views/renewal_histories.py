@@ -161,21 +161,22 @@ def _upcoming(connection: Connection, until: date, place: tuple[str, str]) -> li
             unknown=view.unknown if view else [],
             payment_status=view.payment_status if view else "",
             payment_level=view.payment_level if view else "",
-            contract_value=_contract_value(row, values),
+            **_worth(row, values),
             renewal_amount=view.renewal_amount if view else None,
         )
         for row, view in zip(rows, views, strict=True)
     ]
 
 
-def _contract_value(row: Any, orders: dict[str, Money]) -> Money | None:
-    """What a contract is worth in the term that is to renew: neither its order nor a read of before
-    the last renewal says it."""
-    own = money(row.value_minor, row.value_currency)
+def _worth(row: Any, orders: dict[str, Money]) -> dict[str, Any]:
+    """What a contract is worth in the term that is to renew, and whether its order says it: neither
+    that nor a read of before the last renewal says it of a later term."""
+    own, order = money(row.value_minor, row.value_currency), orders.get(row.opportunity_id)
+    worth = {"contract_value": own, "order_value": order}
     if row.renewed_on is None:
-        return own or orders.get(row.opportunity_id)
+        return worth | ({} if own else {"contract_value": order, "by_order": order is not None})
     is_of_this_term = row.terms_read_at is not None and row.terms_read_at.date() > row.renewed_on
-    return own if is_of_this_term else None
+    return worth if is_of_this_term else worth | {"contract_value": None}
 
 
 async def ended_contracts(db: Database, since: datetime, until: datetime) -> list[EndedContract]:

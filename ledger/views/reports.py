@@ -1,16 +1,18 @@
 """The reports over the ledger, each with how current it is (R22, R120).
 
-`sources` are the connections that the report rests on by the settings; those of which records were
-read count as well, so that nothing on record goes without an age.
+`sources` are the connections that the report rests on by the settings; where it also counts what
+others tell, those of which records were read are named as well, so that nothing in it goes without
+an age.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Generic, TypeVar
 
 from canonical.definitions import in_force
 from canonical.facts import Kind
+from domain.definitions.contracts import statuses_of
 from domain.reports.expansion import ExpansionReport, expansion_report
 from domain.reports.forecast import ForecastReport, forecast_report
 from domain.reports.freshness import Freshness, SourceAge, ages, freshness, source_age
@@ -73,12 +75,13 @@ async def forecast(
 
 
 async def billing(
-    db: Database, catalogue: Catalogue, sources: Iterable[str], now: datetime
+    db: Database, catalogue: Catalogue, sources: Collection[str], now: datetime
 ) -> Report[ReceivablesReport]:
-    """How accounts stand with their own invoices today, by the definitions in force."""
+    """How accounts stand today with their own invoices, as `sources`, which own them, tell of them;
+    by the definitions in force."""
     rules, today = catalogue.definitions.risk_rules(), now.date()
     found = []
-    async for position in positions(db):
+    async for position in positions(db, sources):
         assessed = own_assessment(position, rules, today)
         # Sums are all that the report keeps of an account: there may be many.
         found.append(assessed.model_copy(update={"invoices": [], "reasons": []}))
@@ -87,10 +90,10 @@ async def billing(
     missing = []
     if body.unknown:
         missing.append(f"accounts whose payments are not known: {body.unknown}")
-    if nameless := await unowned_invoices(db):
+    if nameless := await unowned_invoices(db, sources):
         missing.append(f"invoices that name no account, and count for none: {nameless}")
     names = ("account_financial_status", "invoice_collection_status", "invoice_delinquent")
-    age = await current(db, sources, Kind.INVOICE, limit, now, missing=missing)
+    age = await current(db, sources, None, limit, now, missing=missing)
     return Report("billing", age, _names(catalogue, *names), body)
 
 
@@ -101,15 +104,19 @@ async def expansion(
     since: date,
     until: date,
     now: datetime,
+    *,
+    owners: Collection[str],
 ) -> Report[ExpansionReport]:
-    """When contracts were amended and by how much, and how renewals came out; of how many either is
-    not known, its sums say."""
-    told = await amendments(db, _midnight(since))
+    """When contracts were amended and by how much, as the `owners` of contracts tell it, and how
+    renewals came out; of how many either is not known, its sums say."""
+    told = await amendments(db, owners, _midnight(since))
     histories = await renewal_histories(db, since, until)
-    body = expansion_report(told, histories, since, until)
+    statuses = statuses_of(catalogue.definitions)
+    body = expansion_report(told, histories, statuses, since, until)
     limit = catalogue.reports.expansion.source_hours
-    age = await current(db, sources, Kind.CONTRACT, limit, now)
-    return Report("expansion", age, _names(catalogue, "renewal_date"), body)
+    missing = [] if owners else ["no connection owns contracts by the preset in force"]
+    age = await current(db, sources, None, limit, now, missing=missing)
+    return Report("expansion", age, _names(catalogue, "active_customer", "renewal_date"), body)
 
 
 async def retention(
@@ -128,7 +135,7 @@ async def retention(
         one for one in open_ones if (one.connection, one.contract_id, one.renews_on) not in seen
     ]
     ended = await ended_contracts(db, _midnight(since), _midnight(until + DAY))
-    body = retention_report(histories, len(never_seen), ended, since, until)
+    body = retention_report(histories, never_seen, ended, since, until)
     limit = catalogue.reports.retention.source_hours
     past = sum(h.outcome is None and h.renews_on < now.date() for h in histories)
     past += sum(one.renews_on < now.date() for one in never_seen)
@@ -146,7 +153,9 @@ async def revenue(
     limit = catalogue.reports.revenue.source_hours
     missing = []
     if number := body.recognition_unknown:
-        missing.append(f"orders of which it is not known until when revenue is planned: {number}")
+        missing.append(
+            f"orders not paid of which it is not known until when revenue is planned: {number}"
+        )
     age = await current(db, sources, Kind.INVOICE, limit, now, missing=missing)
     return Report("revenue", age, _names(catalogue, "revenue_status"), body)
 
@@ -154,15 +163,16 @@ async def revenue(
 async def current(
     db: Database,
     sources: Iterable[str],
-    kind: Kind,
+    kind: Kind | None,
     limit_hours: int,
     now: datetime,
     *,
     missing: Iterable[str] = (),
     besides: Iterable[SourceAge] = (),
 ) -> Freshness:
-    """How current what these connections and all that tell of a kind of record say is."""
-    names = {*sources, *(await telling(db, [kind.value]))}
+    """How current what these connections say is, and all that tell of a kind of record, which is
+    None where what others tell does not count."""
+    names = {*sources, *(await telling(db, [kind.value] if kind else []))}
     aged = [*ages(await source_places(db, names), limit_hours, now), *besides]
     lost = [
         f"{name}: messages that were given up: {number}"

@@ -1,5 +1,6 @@
 """Where orders stand, and what is at risk after them, read for the four lists (R141)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -46,13 +47,19 @@ class WorkflowLists:
 
 
 async def workflow_lists(
-    db: Database, catalogue: Catalogue, since: datetime, now: datetime, rows_max: int
+    db: Database,
+    catalogue: Catalogue,
+    owners: Collection[str],
+    since: datetime,
+    now: datetime,
+    rows_max: int,
 ) -> WorkflowLists:
-    """Orders by how they stand, then accounts and renewals at risk."""
+    """Orders by how they stand, then accounts (by the owners of invoices) and renewals at risk."""
     minutes = catalogue.processes.processes[QUOTE_TO_CASH].objective_minutes
     orders = await _orders(db)
     lists = order_lists(orders, timedelta(minutes=minutes), since, now, rows_max)
-    lists.append(at_risk_list("accounts_at_risk", await _accounts(db, catalogue, now), rows_max))
+    accounts = await _accounts(db, catalogue, owners, now)
+    lists.append(at_risk_list("accounts_at_risk", accounts, rows_max))
     lists.append(at_risk_list("renewals_at_risk", await _renewals(db, catalogue, now), rows_max))
     versions = catalogue.definitions.versions
     definitions = [in_force(name, versions) for name in DEFINITIONS]
@@ -109,12 +116,14 @@ def _causes(connection: Connection, workflow_ids: list[str]) -> dict[str, list[s
     return found
 
 
-async def _accounts(db: Database, catalogue: Catalogue, now: datetime) -> list[Listed]:
+async def _accounts(
+    db: Database, catalogue: Catalogue, owners: Collection[str], now: datetime
+) -> list[Listed]:
     """Accounts that are late by their own invoices, or whose payments are not known; a parent's
     risk of its subsidiaries is theirs, so that no money is counted twice."""
     rules, today = catalogue.definitions.risk_rules(), now.date()
     found: list[Listed] = []
-    async for position in positions(db):
+    async for position in positions(db, owners):
         own = own_assessment(position, rules, today)
         silent = own.status is FinancialStatus.UNKNOWN
         if own.level not in SERIOUS and not silent:

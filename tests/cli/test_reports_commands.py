@@ -8,14 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from canonical.facts import ContractFacts
 from canonical.money import Money
 from ledger.database import Database
 from ledger.migrate import upgrade
 from tests.cli.terminal import Said, awaited
-from tests.domain.portfolio import GLOBEX, deal
+from tests.domain.portfolio import GLOBEX, deal, invoice
 from tests.portfolio_ledger import BILLING, DEAL, PortfolioLedger
+from tests.stories.renewals import led_by
 
 DAY = timedelta(days=1)
+CONNECTIONS = "".join(
+    f'[connections.{name}]\nrole = "{role}"\nvendor = "{vendor}"\n'
+    'base_url = "https://vendor.example"\n'
+    for name, role, vendor in ((BILLING, "billing", "stripe"), ("netsuite", "erp", "netsuite"))
+)
 
 
 class Now:
@@ -49,7 +56,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     upgrade(url)
     config = tmp_path / "tieline.toml"
-    config.write_text(f'ledger_url = "{url}"\n')
+    config.write_text(f'ledger_url = "{url}"\n{CONNECTIONS}')
     db, clock = Database.open(url), Now()
     yield Desk(config, PortfolioLedger(db, clock), clock)
     await db.close()
@@ -91,6 +98,40 @@ async def test_an_account_is_shown_in_five_blocks(desk: Desk) -> None:
         {"amount_minor": 12_000_000, "currency": "USD"}
     ]
     assert blocks["account_hierarchy"]["completeness"] == "never_read"
+
+
+@pytest.mark.parametrize(
+    ("preset", "worth"), [("billing-led", "120,000.00 USD"), ("erp-led", "119,000.00 USD")]
+)
+async def test_what_billing_and_the_erp_tell_of_is_counted_once(
+    desk: Desk, tmp_path: Path, preset: str, worth: str
+) -> None:
+    """As its owner by the preset tells of it: a contract, its amendment, and an invoice."""
+    with desk.config.open("r+") as file:
+        settings = file.read()
+        file.seek(0)
+        file.write(f'catalogue = "{led_by(tmp_path, preset)}"\n{settings}')
+    late = desk.clock().date() - 20 * DAY
+    for source, amount in ((BILLING, "120000"), ("netsuite", "119000")):
+        for version in ("v1", "v2"):
+            facts = ContractFacts(
+                id=f"{source}-1", version=version, changed_at=desk.clock(), status="active",
+                terms_digest=version, account_id=GLOBEX, value=Money.of(amount, "USD"),
+            )  # fmt: skip
+            await desk.ledger.reads(facts, source)
+        disputed = invoice(1, account_id=GLOBEX, due_on=late, disputed=True)
+        await desk.ledger.reads(disputed, source)
+
+    account = await desk.run("accounts", "show", GLOBEX, as_json=True)
+    expansion = await desk.run("portfolio", "expansion")
+    billing = await desk.run("portfolio", "billing", as_json=True)
+    indicators = await desk.run("portfolio", "indicators", as_json=True)
+
+    assert account.json["blocks"][0]["says"] == worth
+    assert "amendments 1, contracts amended 1" in expansion.out
+    owed = [{"amount_minor": 1_200_000, "currency": "USD"}]
+    assert billing.json["body"]["disputed"] == owed
+    assert indicators.json["disputes"]["open_money"] == owed
 
 
 async def test_an_account_that_nobody_knows_is_refused_with_a_remedy(desk: Desk) -> None:
@@ -146,7 +187,8 @@ async def test_revenue_is_shown_by_the_furthest_step_that_is_proven(desk: Desk) 
     assert text.out.startswith("revenue  incomplete, as of ")
     for part in (
         "definitions: revenue_status@1", "orders 1", "invoiced", "120,000.00 USD",
-        "not activated 1", "not known until when revenue is planned: 1",
+        "not activated 1", "orders not paid of which it is not known until when revenue is planned",
+        "invoiced and paid: by the order's first invoice",
     ):  # fmt: skip
         assert part in text.out, part
     (invoiced,) = found.json["body"]["by_status"]
@@ -171,6 +213,7 @@ async def test_expansion_and_retention_are_of_a_period(desk: Desk) -> None:
     await in_its_window(desk)
     await desk.ledger.contract("v2", value=Money.of("120000", "USD"))
     await desk.ledger.contract("v3", value=Money.of("150000", "USD"))
+    await desk.ledger.contract("v4", value=Money.of("150000", "USD"), status="canceled")
     ahead = f"{desk.clock().date() + 100 * DAY}"
 
     expansion = await desk.run("portfolio", "expansion")
@@ -178,10 +221,10 @@ async def test_expansion_and_retention_are_of_a_period(desk: Desk) -> None:
     retention = await desk.run("portfolio", "retention", "--until", ahead)
     nothing = await desk.run("portfolio", "retention", as_json=True)
 
-    assert "amendments 2, contracts amended 1" in expansion.out
+    assert "amendments 2, contracts amended 1, contracts ended 1" in expansion.out
     assert "values by: 30,000.00 USD + 1 not known" in expansion.out
     assert expansion.out.startswith("expansion  current, as of ")
-    assert "No amendment is on record." in quiet.out
+    assert "No amendment or end is on record." in quiet.out
     assert "renewals 1, kept 0 of 0 decided (no data)" in retention.out
     assert "undecided" in retention.out
     assert nothing.json["body"]["kept"] == {"met": 0, "of": 0, "percent": None}
@@ -223,10 +266,12 @@ async def test_indicators_say_on_how_many_cases_they_rest(desk: Desk) -> None:
     text = await desk.run("portfolio", "indicators")
     found = await desk.run("portfolio", "indicators", as_json=True)
 
-    lines = {line.split("  ")[0]: line for line in text.out.splitlines()}
+    table, of_these = text.out.split("of these\n")
+    lines = {line.split("  ")[0]: line for line in table.splitlines()}
     assert "median 19 d" in lines["overdue to the CSM's call"]
     assert "0 % (0 of 1)" in lines["complete view at T-90"]
-    assert "1 not due" in lines["billing activated by the rules"]
+    activated = "0 late, 0 not activated, 0 booked before, 1 not due; within 60 min"
+    assert f"  billing activated by the rules: {activated}\n" in of_these
     assert "0 % (0 of 1)" in lines["renewals show today's payments"]
     assert found.json["overdue_to_action"]["called"] == 1
     assert found.json["billing_activation"]["not_due"] == 1
@@ -245,15 +290,16 @@ async def test_indicators_say_what_was_delivered_and_not_billed_and_what_is_disp
     text = await desk.run("portfolio", "indicators")
     found = await desk.run("portfolio", "indicators", as_json=True)
 
-    lines = {line.split("  ")[0]: line for line in text.out.splitlines()}
-    leaks = "100 % (1 of 1)", "120,000.00 USD, the oldest since 40 d; 0 not known"
-    assert all(part in lines["delivered and not billed"] for part in leaks)
-    assert (
-        "1 not billed, 0 not due, 0 not known; within 30 d" in lines["billed after implementation"]
-    )
-    assert "1 open now, 12,000.00 USD" in lines["invoices disputed"]
-    assert "0 settled" in lines["dispute to its settlement"]
+    table, of_these = text.out.split("of these\n")
+    lines = dict(line.strip().split(": ") for line in of_these.splitlines())
+    leaks = lines["delivered and not billed"]
+    assert leaks.startswith("120,000.00 USD, the oldest since 40 d; 0 not known, ")
+    billed = "1 not billed, 0 not due, 0 not known; within 30 d"
+    assert lines["billed after implementation"].endswith(billed)
+    assert lines["invoices disputed"] == "1 open now, 12,000.00 USD"
+    assert lines["dispute to its settlement"].startswith("0 settled")
     assert "1 not activated, the oldest since 40 d" in lines["closed-won to activation"]
+    assert max(map(len, table.splitlines()[1:])) < 100
     assert found.json["leakage"]["leaked"] == [{"amount_minor": 12_000_000, "currency": "USD"}]
     assert found.json["disputes"]["disputed"] == {"met": 1, "of": 1, "percent": 100}
     assert found.json["closed_won_to_activation"]["to_activation"]["count"] == 0

@@ -6,6 +6,7 @@ from typing import Any
 from canonical.money import Money
 from canonical.renewal import ForecastCategory, ReadinessState, RenewalOutcome
 from canonical.risk import FinancialStatus, RiskLevel
+from domain.definitions.contracts import ContractStatuses
 from domain.reports.expansion import Amendment, Size, expansion_report, size_of
 from domain.reports.forecast import NOT_FORECAST, UpcomingRenewal, forecast_report
 from domain.reports.foresight import forecast_accuracy, renewal_warning
@@ -29,6 +30,7 @@ RENEWS = date(2026, 12, 31)
 TODAY = date(2027, 1, 15)
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+STATUSES = ContractStatuses()
 WINDOWS = [90, 60, 30]
 JANUARY, YEAREND = date(2026, 1, 1), date(2026, 12, 31)
 
@@ -102,26 +104,32 @@ def test_receivables_are_summed_by_own_invoices_and_unknown_is_no_good_account()
 
 
 def test_retention_counts_outcomes_and_leaves_the_undecided_out_of_the_rate() -> None:
-    """A renewal at which nobody has looked is undecided, and its amounts are not known."""
+    """A renewal at which nobody has looked is undecided, and worth what the forecast says of it."""
     outcomes = [RenewalOutcome.WON, RenewalOutcome.DOWNSIZED, RenewalOutcome.LOST, None]
     histories = [history(outcome=one, order_value=Money.of("10", "USD")) for one in outcomes]
+    worth = Money.of("7", "USD")
+    unseen = upcoming(contract_value=worth, by_order=True, order_value=worth)
     elsewhen = history(outcome=RenewalOutcome.LOST, renews_on=date(2027, 6, 30))
     ended = EndedContract(
         connection="stripe-us", contract_id="sub_1", account_id=GLOBEX, state="cancelled"
     )
-    found = retention_report([*histories, elsewhen], 2, [ended], JANUARY, YEAREND)
+    found = retention_report(
+        [*histories, elsewhen], [unseen, upcoming()], [ended], JANUARY, YEAREND
+    )
 
     assert (found.renewals, found.kept.met, found.kept.of, found.kept.percent) == (6, 2, 3, 66)
     counts = {one.name: one.renewals for one in found.by_outcome}
     assert counts == {"won": 1, "downsized": 1, "lost": 1, "undecided": 3}
-    undecided = found.by_outcome[-1].order_value
-    assert (undecided.known, undecided.unknown) == (1, 2)
+    undecided = found.by_outcome[-1]
+    assert (undecided.value.amounts, undecided.value.unknown) == ([Money.of("17", "USD")], 1)
+    assert (undecided.order_value.known, undecided.by_order) == (2, 2)
+    assert undecided.renewal_amount.unknown == 3
     assert found.ended_before_window == {"cancelled": 1}
 
 
 def test_retention_of_an_empty_period_has_no_rate() -> None:
     """Nothing was decided, so nothing was kept or lost."""
-    found = retention_report([], 0, [], JANUARY, YEAREND)
+    found = retention_report([], [], [], JANUARY, YEAREND)
 
     assert (found.renewals, found.kept.percent, found.by_outcome) == (0, None, [])
 
@@ -161,7 +169,7 @@ def test_a_renewal_is_compared_with_its_contract_and_else_with_its_order() -> No
     assert [size_of(one) for one in (grown, returned, unread, unstated, nothing)] == [
         Size.SMALLER, Size.LARGER, Size.EQUAL, Size.LARGER_THAN_ORDER, Size.UNKNOWN
     ]  # fmt: skip
-    found = retention_report([grown, unread, unstated, nothing], 1, [], JANUARY, YEAREND)
+    found = retention_report([grown, unread, unstated, nothing], [upcoming()], [], JANUARY, YEAREND)
     kept, undecided = found.by_outcome
     assert (kept.value.amounts, kept.value.unknown) == ([Money.of("355", "USD")], 1)
     assert (kept.by_order, kept.order_value.amounts) == (1, [Money.of("300", "USD")])
@@ -181,7 +189,7 @@ def test_amendments_are_told_by_month_with_the_contracts_they_are_about() -> Non
             amended(date(2026, 3, 1)), amended(date(2026, 3, 9)),
             amended(date(2026, 1, 31), "paused", "sub_2"), amended(date(2025, 12, 31)),
         ],
-        [], JANUARY, YEAREND,
+        [], STATUSES, JANUARY, YEAREND,
     )  # fmt: skip
 
     assert (found.amendments, found.amended_contracts) == (3, 2)
@@ -207,7 +215,7 @@ def test_the_size_of_an_amendment_is_known_where_both_values_are_in_one_currency
             amended(3, year, more), amended(3, more, Money.zero("USD")), amended(3, euros, year),
             amended(5, None, year), amended(5, year, None), amended(5, euros, Money.zero("EUR")),
         ],
-        [], JANUARY, YEAREND,
+        [], STATUSES, JANUARY, YEAREND,
     )  # fmt: skip
 
     march, may = found.months
@@ -215,6 +223,31 @@ def test_the_size_of_an_amendment_is_known_where_both_values_are_in_one_currency
     assert (may.change.amounts, may.change.unknown) == ([Money.of("-90", "EUR")], 2)
     assert found.change.amounts == [Money.of("-90", "EUR"), Money.of("-100", "USD")]
     assert (found.change.known, found.change.unknown) == (3, 3)
+
+
+def test_the_end_of_a_contract_is_no_amendment_of_its_value() -> None:
+    """It keeps the value that it had, or states none; told twice it is one contract that ended."""
+
+    def told(day: int, status: str, worth: str | None = "100") -> Amendment:
+        value = Money.of(worth, "USD") if worth else None
+        return Amendment(
+            connection="stripe-us", contract_id="sub_globex", status=status,
+            value_before=Money.of("90", "USD"), value=value, at=datetime(2026, 3, day, tzinfo=UTC),
+        )  # fmt: skip
+
+    april = told(1, "closed").model_copy(update={"at": datetime(2026, 4, 1, tzinfo=UTC)})
+    found = expansion_report(
+        [told(1, "active"), told(2, "canceled"), told(3, "canceled", None), april],
+        [], STATUSES, JANUARY, YEAREND,
+    )  # fmt: skip
+
+    assert (found.amendments, found.amended_contracts, found.ended_contracts) == (1, 1, 1)
+    assert (found.change.amounts, found.change.known, found.change.unknown) == (
+        [Money.of("10", "USD")], 1, 0
+    )  # fmt: skip
+    assert [(m.month, m.amendments, m.ended, m.by_status) for m in found.months] == [
+        ("2026-03", 1, 1, {"active": 1}), ("2026-04", 0, 1, {})
+    ]  # fmt: skip
 
 
 def test_the_view_of_a_window_is_the_one_that_stood_when_it_opened() -> None:

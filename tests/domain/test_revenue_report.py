@@ -46,8 +46,13 @@ def test_orders_are_counted_at_their_furthest_proven_step_with_what_is_not_prove
 
 
 def test_an_order_whose_plan_is_not_known_is_never_shown_as_recognized() -> None:
-    """It is counted as not known instead."""
-    found = revenue_report([order(INVOICED, recognized_until=None), order(INVOICED)], {}, TODAY)
+    """It is counted as not known instead, unless it is paid, which is further."""
+    unplanned = {"recognized_until": None}
+    found = revenue_report(
+        [order(INVOICED, **unplanned), order(INVOICED), order(PAID, **unplanned)], {}, TODAY
+    )
 
-    assert [(one.status, one.orders) for one in found.by_status] == [(Revenue.INVOICED, 2)]
+    assert [(one.status, one.orders) for one in found.by_status] == [
+        (Revenue.INVOICED, 2), (Revenue.PAID, 1)
+    ]  # fmt: skip
     assert found.recognition_unknown == 1

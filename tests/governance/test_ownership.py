@@ -5,7 +5,7 @@ import pytest
 from canonical.connections import Connection, Role
 from canonical.errors import Misconfigured
 from governance.catalogue import load_catalogue
-from governance.ownership import invoice_sources
+from governance.ownership import invoice_sources, owning
 from governance.systems import Systems
 
 SHIPPED = load_catalogue().systems
@@ -45,6 +45,22 @@ def test_invoices_belong_to_billing_or_to_the_erp_by_the_preset(
 ) -> None:
     """Who is named for a legal entity goes before who serves all; without one, everybody."""
     assert invoice_sources(CONNECTIONS, systems, entity) == expected
+
+
+@pytest.mark.parametrize(
+    ("systems", "domain", "expected"),
+    [
+        (SHIPPED, "subscription_state", ["stripe-de", "stripe-us"]),
+        (ERP_LED, "subscription_state", ["netsuite", "tryton-de"]),
+        (SHIPPED, "order_value", ["salesforce"]),
+        (SHIPPED, "onboarding", []),
+    ],
+)
+def test_a_domain_belongs_to_every_connection_of_its_role(
+    systems: Systems, domain: str, expected: list[str]
+) -> None:
+    """Each for its legal entities; what no connection is configured for, nobody owns."""
+    assert owning(CONNECTIONS, systems, domain) == expected
 
 
 def test_a_legal_entity_that_nobody_bills_is_named() -> None:

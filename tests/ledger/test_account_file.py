@@ -10,7 +10,6 @@ from canonical.money import Money
 from domain.reports.account_view import account_view
 from domain.reports.blocks import Block, Completeness
 from ledger.database import Database
-from ledger.views.accounts import account_file
 from tests.domain.portfolio import DUE, GLOBEX, GMBH, RENEWS, deal, invoice, said
 from tests.ledger.clocks import Clock
 from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, days_before
@@ -28,7 +27,7 @@ def office(db: Database, clock: Clock) -> PortfolioLedger:
 
 async def blocks(office: PortfolioLedger, account: str = GLOBEX) -> dict[str, Block]:
     """The view of an account now, by block."""
-    file = await account_file(office.db, account)
+    file = await office.file(account)
     view = account_view(file, CATALOGUE.definitions, office.clock())
     return {block.name: block for block in view.blocks}
 

@@ -8,7 +8,6 @@ from canonical.money import Money
 from domain.reports.account_view import account_view
 from domain.reports.blocks import Block
 from ledger.database import Database
-from ledger.views.accounts import account_file
 from tests.domain.portfolio import GLOBEX, RENEWS
 from tests.ledger.clocks import Clock
 from tests.portfolio_ledger import CATALOGUE, DEAL, PortfolioLedger, days_before
@@ -25,7 +24,7 @@ def office(db: Database, clock: Clock) -> PortfolioLedger:
 
 async def worth(office: PortfolioLedger) -> Block:
     """What Globex's contracts are worth now."""
-    file = await account_file(office.db, GLOBEX)
+    file = await office.file(GLOBEX)
     view = account_view(file, CATALOGUE.definitions, office.clock())
     (block,) = [one for one in view.blocks if one.name == "contract_value"]
     return block

@@ -27,7 +27,7 @@ def at_noon(day: date) -> datetime:
 
 async def test_an_empty_ledger_has_no_indicator(office: PortfolioLedger, clock: Clock) -> None:
     """Each says that it rests on nothing, and none has a percentage."""
-    found = await indicators(office.db, CATALOGUE, SINCE, clock())
+    found = await indicators(office.db, CATALOGUE, [BILLING], SINCE, clock())
 
     spreads = [found.overdue_to_action.to_call, found.disputes.to_settle]
     spreads.append(found.closed_won_to_activation.to_activation)
@@ -52,7 +52,7 @@ async def test_the_time_from_overdue_to_the_call_is_measured(
     clock.now = at_noon(DUE + timedelta(days=6))
     await office.calls()
 
-    found = (await indicators(office.db, CATALOGUE, SINCE, clock())).overdue_to_action
+    found = (await indicators(office.db, CATALOGUE, [BILLING], SINCE, clock())).overdue_to_action
 
     assert (found.overdue, found.called, found.settled_first, found.without_call) == (2, 1, 1, 0)
     assert (
@@ -72,7 +72,7 @@ async def test_indicators_of_renewals_come_from_their_views(
     clock.now = days_before(20)
     await office.look(opportunity=deal(is_closed=True, as_of=clock()))
 
-    found = await indicators(office.db, CATALOGUE, SINCE, clock())
+    found = await indicators(office.db, CATALOGUE, [BILLING], SINCE, clock())
 
     at = {one.window_days: one for one in found.forecast.windows}
     assert [(at[w].complete.met, at[w].complete.of) for w in (90, 60, 30)] == [
@@ -99,7 +99,7 @@ async def test_leaders_see_orders_by_their_own_steps(office: PortfolioLedger, cl
     clock.advance(2 * 86_400)
     await office.step("onboarding", other, "006Other")
 
-    found = await indicators(office.db, CATALOGUE, SINCE, clock())
+    found = await indicators(office.db, CATALOGUE, [BILLING], SINCE, clock())
 
     launch, active = found.onboarding_launch, found.billing_activation
     assert (launch.orders, launch.on_time.met, launch.late) == (2, 1, 1)
@@ -120,9 +120,9 @@ async def test_a_renewal_that_shows_yesterdays_payments_is_found(
         terms_facts={"ends_on": renews_on},
         invoices=[said(invoice(1), connection=BILLING)],
     )
-    before = await indicators(office.db, CATALOGUE, SINCE, clock())
+    before = await indicators(office.db, CATALOGUE, [BILLING], SINCE, clock())
     clock.now = at_noon(DUE + timedelta(days=20))
-    after = await indicators(office.db, CATALOGUE, SINCE, clock())
+    after = await indicators(office.db, CATALOGUE, [BILLING], SINCE, clock())
 
     assert before.renewals_reflect_payments.reflected.percent == 100
     assert after.renewals_reflect_payments.reflected.met == 0

@@ -16,7 +16,7 @@ from ledger.inbox import Inbox
 from ledger.views.indicators import IndicatorsReport, indicators
 from tests.domain.portfolio import GLOBEX
 from tests.ledger.clocks import Clock
-from tests.portfolio_ledger import CATALOGUE, DEAL, PortfolioLedger
+from tests.portfolio_ledger import BILLING, CATALOGUE, DEAL, PortfolioLedger
 
 SINCE = date(2026, 1, 1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -32,7 +32,7 @@ def office(db: Database, clock: Clock) -> PortfolioLedger:
 
 async def measured(office: PortfolioLedger, since: date = SINCE) -> IndicatorsReport:
     """The indicators of now."""
-    return await indicators(office.db, CATALOGUE, since, office.clock())
+    return await indicators(office.db, CATALOGUE, [BILLING], since, office.clock())
 
 
 def terms(deal: str = DEAL, **facts: Any) -> SubscriptionSpec:

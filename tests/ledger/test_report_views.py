@@ -44,7 +44,7 @@ async def test_an_empty_ledger_reports_nothing_and_is_incomplete(
     made = [
         await reports.forecast(office.db, CATALOGUE, [], RENEWS, now),
         await reports.billing(office.db, CATALOGUE, ["stripe-us"], now),
-        await reports.expansion(office.db, CATALOGUE, [], *YEAR, now),
+        await reports.expansion(office.db, CATALOGUE, [], *YEAR, now, owners=[BILLING]),
         await reports.retention(office.db, CATALOGUE, [], *YEAR, now),
     ]
 
@@ -175,7 +175,7 @@ async def test_billing_status_is_unknown_where_an_owner_of_invoices_did_not_answ
     await office.invoiced(1, paid="12000")
     await office.assess(GLOBEX, said(connection="netsuite-de", known=False))
 
-    found = await reports.billing(office.db, CATALOGUE, [BILLING], clock())
+    found = await reports.billing(office.db, CATALOGUE, [BILLING, "netsuite-de"], clock())
 
     assert {one.name: one.accounts for one in found.body.by_status} == {"unknown": 1}
     assert "accounts whose payments are not known: 1" in found.freshness.because
@@ -203,7 +203,7 @@ async def test_what_was_given_up_makes_a_report_incomplete(
     (hint,) = await inbox.pending(10, source=BILLING)
     await inbox.failed(hint.id, "it is gone", clock(), dead=True, cause="NotFound")
 
-    found = await reports.billing(office.db, CATALOGUE, [], clock())
+    found = await reports.billing(office.db, CATALOGUE, [BILLING], clock())
 
     assert found.freshness.because == ["billing: messages that were given up: 1"]
 
@@ -223,7 +223,9 @@ async def test_workflows_are_listed_as_completed_delayed_failed_and_at_risk(
     clock.advance(3 * 3600)
     await office.orders("006New", stage="activating")
 
-    found = await workflow_lists(office.db, CATALOGUE, clock() - timedelta(days=1), clock(), 10)
+    found = await workflow_lists(
+        office.db, CATALOGUE, [BILLING], clock() - timedelta(days=1), clock(), 10
+    )
 
     lists = {one.name: one for one in found.lists}
     assert {name: [row.workflow_id for row in one.rows] for name, one in lists.items()} == {
@@ -263,12 +265,19 @@ async def test_retention_and_expansion_tell_how_renewals_came_out(
     await office.contract("v2")
 
     retained = (await reports.retention(office.db, CATALOGUE, [], *YEAR, clock())).body
-    expanded = (await reports.expansion(office.db, CATALOGUE, [], *YEAR, clock())).body
+    expanded = (
+        await reports.expansion(office.db, CATALOGUE, [], *YEAR, clock(), owners=[BILLING])
+    ).body
 
     assert {one.name: one.renewals for one in retained.by_outcome} == {
         "won": 1, "lost": 1, "undecided": 1
     }  # fmt: skip
     assert (retained.kept.met, retained.kept.of) == (1, 2)
+    forecast = await reports.forecast(office.db, CATALOGUE, [], YEAR[1], clock())
+    undecided = retained.by_outcome[-1]
+    (waiting,) = [one for one in forecast.body.by_state if one.name == "waiting"]
+    assert undecided.value == waiting.contract_value
+    assert undecided.value.amounts == [Money.of("120000", "USD")]
     assert retained.by_outcome[0].renewal_amount.amounts == [Money.of("150000", "USD")]
     assert retained.ended_before_window == {"cancelled": 1}
     assert [one.name for one in expanded.renewals_by_size] == ["larger_than_contract"]

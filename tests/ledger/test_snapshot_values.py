@@ -17,7 +17,7 @@ from ledger.views import reports
 from ledger.views.renewal_histories import renewal_histories
 from tests.domain.portfolio import RENEWS, deal
 from tests.ledger.clocks import Clock
-from tests.portfolio_ledger import CATALOGUE, PortfolioLedger, days_before
+from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, days_before
 
 YEAR = (date(2026, 1, 1), date(2026, 12, 31))
 ORDERED, GROWN = Money.of("120000", "USD"), Money.of("150000", "USD")
@@ -104,7 +104,9 @@ async def test_a_contract_whose_owner_states_no_value_is_compared_with_its_order
 
     assert (found.contract_value, found.value) == (None, ORDERED)
     assert size_of(found) is Size.LARGER_THAN_ORDER
-    expanded = (await reports.expansion(office.db, CATALOGUE, [], *YEAR, clock())).body
+    expanded = (
+        await reports.expansion(office.db, CATALOGUE, [], *YEAR, clock(), owners=[BILLING])
+    ).body
     assert [(one.name, one.by_order) for one in expanded.renewals_by_size] == [
         ("larger_than_order", 1)
     ]

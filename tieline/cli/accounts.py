@@ -12,6 +12,7 @@ from domain.reports.blocks import Block, Completeness
 from governance.catalogue import load_catalogue
 from ledger.views.accounts import account_file
 from tieline.cli.asking import asked
+from tieline.cli.freshness import CONTRACTS, INVOICES, owners
 from tieline.cli.moments import shown
 from tieline.cli.output import context_of, out, print_table, show
 
@@ -48,9 +49,16 @@ def show_one(
     """
     shared = context_of(context)
     settings = shared.settings()
-    definitions = load_catalogue(settings.catalogue).definitions
-    file = asked(settings, lambda db: account_file(db, account))
-    view = account_view(file, definitions, datetime.now(UTC))
+    catalogue = load_catalogue(settings.catalogue)
+    contract_owners = owners(settings, catalogue, CONTRACTS)
+    invoice_owners = owners(settings, catalogue, INVOICES)
+    file = asked(
+        settings,
+        lambda db: account_file(
+            db, account, contract_owners=contract_owners, invoice_owners=invoice_owners
+        ),
+    )
+    view = account_view(file, catalogue.definitions, datetime.now(UTC))
     show(shared, view, lambda: _render(view))
 
 

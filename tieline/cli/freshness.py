@@ -8,6 +8,7 @@ from rich.text import Text
 
 from domain.reports.freshness import Age, Freshness
 from governance.catalogue import Catalogue, load_catalogue
+from governance.ownership import owning
 from ledger.database import Database
 from tieline.cli.asking import asked
 from tieline.cli.moments import lasting, shown
@@ -34,13 +35,15 @@ def made(
     """A report over the ledger, with the connections whose systems own these domains."""
     settings = shared.settings()
     catalogue = load_catalogue(settings.catalogue)
-    sources = _owners(settings, catalogue, domains)
+    sources = owners(settings, catalogue, *domains)
     return asked(settings, lambda db: ask(db, catalogue, sources))
 
 
-def _owners(settings: Settings, catalogue: Catalogue, domains: tuple[str, ...]) -> list[str]:
-    roles = {catalogue.systems.owner_of(domain) for domain in domains}
-    return [name for name, one in settings.connections.items() if one.role in roles]
+def owners(settings: Settings, catalogue: Catalogue, *domains: str) -> list[str]:
+    """The connections that own these domains, in the order of the domains."""
+    connections = settings.connections.values()
+    found = [owning(connections, catalogue.systems, domain) for domain in domains]
+    return list(dict.fromkeys(name for names in found for name in names))
 
 
 def render_freshness(name: str, current: Freshness) -> None:

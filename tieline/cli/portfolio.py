@@ -17,7 +17,7 @@ from ledger.database import Database
 from ledger.views import reports
 from ledger.views.reports import Report
 from tieline.cli import portfolio_indicators, portfolio_revenue, portfolio_workflows
-from tieline.cli.freshness import CONTRACTS, DEALS, INVOICES, made
+from tieline.cli.freshness import CONTRACTS, DEALS, INVOICES, made, owners
 from tieline.cli.moments import moment
 from tieline.cli.output import Context, context_of, out, print_table, show
 from tieline.cli.reporting import render_head, said_sums
@@ -86,7 +86,15 @@ def billing(context: typer.Context) -> None:
 def expansion(context: typer.Context, since: SinceOption = "", until: UntilOption = "") -> None:
     """Show expansion timing: amendments by month, and how large renewals came out."""
     shared = context_of(context)
-    found = _of_period(shared, since, until, reports.expansion)
+    settings = shared.settings()
+
+    def report(
+        db: Database, catalogue: Catalogue, sources: list[str], *when: Any
+    ) -> Awaitable[Report[ExpansionReport]]:
+        contracts = owners(settings, catalogue, CONTRACTS)
+        return reports.expansion(db, catalogue, sources, *when, owners=contracts)
+
+    found = _of_period(shared, since, until, report)
     show(shared, found, lambda: _render_expansion(found))
 
 
@@ -155,12 +163,12 @@ def _render_expansion(report: Report[ExpansionReport]) -> None:
     body = report.body
     out.print(
         f"{body.since} to {body.until}: amendments {body.amendments}, "
-        f"contracts amended {body.amended_contracts}"
+        f"contracts amended {body.amended_contracts}, contracts ended {body.ended_contracts}"
     )
     if body.amendments:
         out.print(f"amendments changed contracts' values by: {said_sums(body.change)}")
     print_table(
-        ["month", ">amendments", ">contracts", ">change of value", "left them"],
+        ["month", ">amendments", ">contracts", ">change of value", "left them", ">ended"],
         [
             (
                 one.month,
@@ -168,10 +176,11 @@ def _render_expansion(report: Report[ExpansionReport]) -> None:
                 one.contracts,
                 said_sums(one.change),
                 ", ".join(f"{status} {number}" for status, number in one.by_status.items()),
+                one.ended,
             )
             for one in body.months
         ],
-        empty="No amendment is on record.",
+        empty="No amendment or end is on record.",
     )
     _render_groups("renewed", body.renewals_by_size)
 

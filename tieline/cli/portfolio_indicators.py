@@ -1,16 +1,19 @@
 """`tieline portfolio indicators`: what has been measured, with how many cases it rests on."""
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from canonical.errors import Misconfigured
 from canonical.money import Money
 from domain.reports.figures import Lead, Share, Spread
-from governance.catalogue import load_catalogue
+from governance.catalogue import Catalogue
+from ledger.database import Database
 from ledger.views.indicators import IndicatorsReport, indicators
-from tieline.cli.asking import asked
+from tieline.cli.freshness import INVOICES, made
 from tieline.cli.moments import lasting, moment, shown
 from tieline.cli.output import context_of, out, print_table, show
 
@@ -39,13 +42,15 @@ def show_indicators(
     One for which nothing is on record says "no data".
     """
     shared, now = context_of(context), datetime.now(UTC)
-    settings = shared.settings()
-    catalogue = load_catalogue(settings.catalogue)
-    first = moment("--since", since, now)
-    begins = (first or now - timedelta(catalogue.reports.indicators.since_days)).date()
-    if begins > now.date():
-        raise Misconfigured(f"--since {begins} lies ahead; give a day that has passed")
-    found = asked(settings, lambda db: indicators(db, catalogue, begins, now))
+
+    def ask(db: Database, catalogue: Catalogue, owners: list[str]) -> Awaitable[IndicatorsReport]:
+        first = moment("--since", since, now)
+        begins = (first or now - timedelta(catalogue.reports.indicators.since_days)).date()
+        if begins > now.date():
+            raise Misconfigured(f"--since {begins} lies ahead; give a day that has passed")
+        return indicators(db, catalogue, owners, begins, now)
+
+    found = made(shared, (INVOICES,), ask)
     show(shared, found, lambda: _render(found))
 
 
@@ -53,7 +58,12 @@ def _render(found: IndicatorsReport) -> None:
     out.print(f"since {found.since}, as of {shown(found.as_of)}, by {' '.join(found.definitions)}")
     rows = [*_reaction(found), *_forecast(found), *_warning(found), *_leadership(found)]
     rows += [*_activation(found), *_leakage(found), *_disputes(found)]
-    print_table(["indicator", "says", ">cases", "of these"], rows)
+    print_table(["indicator", "says", ">cases"], [row[:3] for row in rows])
+    # Whole sentences would wrap in a column of the table.
+    out.print(Text("of these", style="bold"))
+    for name, _, _, of_these in rows:
+        if of_these:
+            out.print(f"  {name}: {of_these}", soft_wrap=True)
 
 
 def _reaction(found: IndicatorsReport) -> list[Row]:

@@ -56,3 +56,5 @@ def _render(report: Report[RevenueReport]) -> None:
         ],
         empty="No order is on record.",
     )
+    if report.body.orders:
+        out.print("invoiced and paid: by the order's first invoice; the value is the whole order's")

@@ -1,14 +1,16 @@
 """`tieline portfolio workflows`: completed, delayed, failed and at risk, each with its money."""
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from governance.catalogue import load_catalogue
+from governance.catalogue import Catalogue
+from ledger.database import Database
 from ledger.views.workflow_lists import WorkflowLists, workflow_lists
-from tieline.cli.asking import asked
+from tieline.cli.freshness import INVOICES, made
 from tieline.cli.moments import moment, shown
 from tieline.cli.output import context_of, out, print_table, show
 
@@ -31,11 +33,13 @@ def show_workflows(
 ) -> None:
     """List orders that are completed, delayed or failed, and what is at risk after them."""
     shared, now = context_of(context), datetime.now(UTC)
-    settings = shared.settings()
-    catalogue = load_catalogue(settings.catalogue)
-    default = now - timedelta(catalogue.reports.indicators.since_days)
-    begins = moment("--since", since, now) or default
-    found = asked(settings, lambda db: workflow_lists(db, catalogue, begins, now, limit))
+
+    def ask(db: Database, catalogue: Catalogue, owners: list[str]) -> Awaitable[WorkflowLists]:
+        default = now - timedelta(catalogue.reports.indicators.since_days)
+        begins = moment("--since", since, now) or default
+        return workflow_lists(db, catalogue, owners, begins, now, limit)
+
+    found = made(shared, (INVOICES,), ask)
     show(shared, found, lambda: _render(found))
 
 
