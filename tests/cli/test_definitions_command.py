@@ -161,6 +161,9 @@ async def test_a_renewal_and_a_family_are_explained_with_the_inputs_of_each_answ
     office: Office,
 ) -> None:
     """Usage counts for health as the newest look found it; times are shown to the second."""
+    with office.config.open("a") as config:
+        config.write(f'[connections.{BILLING}]\nrole = "billing"\nvendor = "stripe"\n')
+        config.write('base_url = "https://vendor.example"\n')
     ledger = PortfolioLedger(office.db, lambda: LOOKED_AT)
     await ledger.contract()
     await ledger.look()
