@@ -44,7 +44,8 @@ async def test_a_deal_is_started_once_however_often_and_however_its_id_is_writte
     none = await awaited(*config, "progress", "--stage", "exception")
     assert (overview.code, overview.err) == (0, "")
     assert workflow in overview.out and "8,400.00 USD" in overview.out
-    assert counted.json["stages"] == [
+    orders = [one for one in counted.json["stages"] if one["process"] == "quote-to-cash"]
+    assert orders == [
         {
             "process": "quote-to-cash",
             "stage": "completed",

@@ -1,7 +1,7 @@
 """A portfolio over days: every clock of a world is moved together, and what happens is told."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from itertools import count
 from typing import Any
 
@@ -26,6 +26,9 @@ from workers.beginnings import Beginnings
 from workers.courier import TARGET
 
 RESTING = 0.2
+# Things are looked at in the morning; a story that is told in the night goes on after it.
+AFTER_MORNING = time(6, 30, tzinfo=UTC)
+VENDORS = "vendors"
 _hints = count(1)
 
 
@@ -35,6 +38,7 @@ class Portfolio:
 
     tieline: World
     clocks: WorkflowEnvironment
+    _moved: set[str] = field(default_factory=set)
 
     async def hear(self, connection: str, kind: Kind, subject: str) -> None:
         """A system tells that a record changed: a webhook's hint is stored, and the taker woken."""
@@ -102,15 +106,31 @@ class Portfolio:
         return (await process.query("progress", result_type=Progress)).stage
 
     async def pass_days(self, days: float, *processes: WorkflowHandle[Any, Any]) -> None:
-        """Move the vendors' clocks and the processes' own on by so many days."""
-        seconds = days * 86_400
-        world = self.tieline
+        """Move the vendors' clocks and the processes' own on by so many days; whoever is moved for
+        the first time in a night, until after the morning of the last of them."""
+        self._vendors_pass(timedelta(days=days) + self._night(VENDORS))
+        for process in processes:
+            passing = timedelta(days=days) + self._night(process.id)
+            await self.clocks.fast_forward(process, passing)
+
+    async def passing(self, while_: timedelta, process: WorkflowHandle[Any, Any]) -> None:
+        """Move the vendors' clocks and a process's own on by exactly so much."""
+        self._vendors_pass(while_)
+        await self.clocks.fast_forward(process, while_)
+
+    def _night(self, whose: str) -> timedelta:
+        if whose in self._moved:
+            return timedelta()
+        self._moved.add(whose)
+        now = datetime.now(UTC)
+        return max(datetime.combine(now.date(), AFTER_MORNING) - now, timedelta())
+
+    def _vendors_pass(self, while_: timedelta) -> None:
+        seconds, world = while_.total_seconds(), self.tieline
         world.billing.advance(seconds)
         world.erp.advance(seconds)
         world.support.moved_seconds += seconds
         world.success.moved_seconds += seconds
-        for process in processes:
-            await self.clocks.fast_forward(process, timedelta(days=days))
 
     async def all_delivered(self) -> bool:
         """Whether every event of the outbox has been taken to the processes that wait for it."""

@@ -133,7 +133,7 @@ class Renewal:
     async def passing(self, while_: timedelta) -> None:
         """Let the time pass."""
         self.passed += while_
-        await self.portfolio.pass_days(while_ / timedelta(days=1), self.process)
+        await self.portfolio.passing(while_, self.process)
 
     async def told(self, kind: Kind, subject: str, connection: str) -> None:
         """A system tells of a record, and what has to be looked at for it is looked at."""
