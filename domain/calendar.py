@@ -2,11 +2,16 @@
 
 import calendar
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 DAY = timedelta(days=1)
 # Contract dates outside of these years are typing errors, and date arithmetic stays in range.
 YEAR_MIN, YEAR_MAX = 1970, 2200
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins, UTC."""
+    return datetime.combine(day, time.min, UTC)
 
 
 def add_months(start: date, months: int) -> date:

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from canonical.money import Money
 from canonical.orders import Fact
+from domain.calendar import midnight
 from domain.reports.figures import Share, by_currency, share
-from domain.reports.order_delivery import BillableCharge, DeliveredOrder, midnight
+from domain.reports.order_delivery import BillableCharge, DeliveredOrder
 
 
 class BilledAfterDelivery(Fact):

@@ -1,13 +1,13 @@
 """What of an order is delivered, what its terms let be invoiced, and what is invoiced (R80)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 
 from canonical.facts import InvoiceFacts, InvoiceStatus, OnboardingFacts, TaskFacts
 from canonical.money import Money
 from canonical.orders import Fact
 from canonical.plan import SubscriptionSpec
-from domain.calendar import add_months
+from domain.calendar import add_months, midnight
 from domain.definitions.implementation_complete import Evidence, Implementation, implementation
 
 
@@ -124,8 +124,3 @@ def order_invoice(connection: str, invoice: InvoiceFacts) -> OrderInvoice | None
 
 def _completed_at(record: OnboardingFacts | TaskFacts) -> datetime:
     return record.completed_at or record.changed_at
-
-
-def midnight(day: date) -> datetime:
-    """When a day begins, UTC."""
-    return datetime.combine(day, time.min, UTC)

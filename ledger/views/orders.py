@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from canonical.milestones import Milestone
 from canonical.money import Money
@@ -14,12 +14,28 @@ from ledger.case_records import money
 from ledger.database import Database
 from ledger.models.desk import milestones, processes
 from ledger.models.effects import effects
-from ledger.views.pages import read_with
+from ledger.views.pages import read_all
 
 QUOTE_TO_CASH = "quote-to-cash"
 UNDONE_STAGES = CANCELLED
 IDS_PER_QUERY = 500
 ORDERS_PER_PAGE = 500
+
+
+def begun_orders(since: datetime, after: str, limit: int, *columns: ColumnElement[Any]) -> Any:
+    """Selects a page of the orders begun since a time that were not cancelled: the workflow's id,
+    which is beyond `after`, and these columns of its process."""
+    return (
+        select(processes.c.workflow_id, *columns)
+        .where(
+            processes.c.process == QUOTE_TO_CASH,
+            processes.c.started_at >= since,
+            processes.c.workflow_id > after,
+            processes.c.stage.not_in(UNDONE_STAGES),
+        )
+        .order_by(processes.c.workflow_id)
+        .limit(limit)
+    )
 
 
 def order_values(connection: Connection, opportunity_ids: Iterable[str]) -> dict[str, Money]:
@@ -46,12 +62,7 @@ def order_values(connection: Connection, opportunity_ids: Iterable[str]) -> dict
 
 async def order_progress(db: Database, since: datetime) -> list[OrderProgress]:
     """Every order accepted since then that was not cancelled, in pages."""
-    found: list[OrderProgress] = []
-    last = ""
-    while page := await read_with(db, _page, since, last):
-        found += [one for _, one in page]
-        last = page[-1][0]
-    return found
+    return await read_all(db, _page, since)
 
 
 def _page(connection: Connection, since: datetime, after: str) -> list[tuple[str, OrderProgress]]:

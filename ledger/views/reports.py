@@ -7,11 +7,12 @@ an age.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Generic, TypeVar
 
 from canonical.definitions import in_force
 from canonical.facts import Kind
+from domain.calendar import DAY, midnight
 from domain.definitions.contracts import statuses_of
 from domain.reports.expansion import ExpansionReport, expansion_report
 from domain.reports.forecast import ForecastReport, forecast_report
@@ -33,7 +34,6 @@ from ledger.views.revenue import known_revenue
 from ledger.views.sources import given_up, source_places, telling
 
 T = TypeVar("T")
-DAY = timedelta(days=1)
 LOOKS = "looks at open renewals"
 RENEWAL_DEFINITIONS = ("renewal_date", "renewal_eligibility", "renewal_readiness")
 
@@ -109,7 +109,7 @@ async def expansion(
 ) -> Report[ExpansionReport]:
     """When contracts were amended and by how much, as the `owners` of contracts tell it, and how
     renewals came out; of how many either is not known, its sums say."""
-    told = await amendments(db, owners, _midnight(since))
+    told = await amendments(db, owners, midnight(since))
     histories = await renewal_histories(db, since, until)
     statuses = statuses_of(catalogue.definitions)
     body = expansion_report(told, histories, statuses, since, until)
@@ -134,7 +134,7 @@ async def retention(
     never_seen = [
         one for one in open_ones if (one.connection, one.contract_id, one.renews_on) not in seen
     ]
-    ended = await ended_contracts(db, _midnight(since), _midnight(until + DAY))
+    ended = await ended_contracts(db, midnight(since), midnight(until + DAY))
     body = retention_report(histories, never_seen, ended, since, until)
     limit = catalogue.reports.retention.source_hours
     past = sum(h.outcome is None and h.renews_on < now.date() for h in histories)
@@ -183,7 +183,3 @@ async def current(
 
 def _names(catalogue: Catalogue, *names: str) -> list[str]:
     return [in_force(name, catalogue.definitions.versions) for name in names]
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)

@@ -15,34 +15,18 @@ from ledger.case_records import money
 from ledger.database import Database
 from ledger.models.desk import cases, milestones, processes
 from ledger.models.effects import effects
-from ledger.views.orders import QUOTE_TO_CASH, UNDONE_STAGES
-from ledger.views.pages import read_with
-
-ORDERS_PER_PAGE = 500
+from ledger.views.orders import ORDERS_PER_PAGE, begun_orders
+from ledger.views.pages import read_all
 
 
 async def known_revenue(db: Database, since: datetime) -> list[KnownRevenue]:
     """Every order begun since then that was not cancelled, in pages."""
-    found: list[KnownRevenue] = []
-    last = ""
-    while page := await read_with(db, _page, since, last):
-        found += [one for _, one in page]
-        last = page[-1][0]
-    return found
+    return await read_all(db, _page, since)
 
 
 def _page(connection: Connection, since: datetime, after: str) -> list[tuple[str, KnownRevenue]]:
-    statement = (
-        select(processes.c.workflow_id, processes.c.value_minor, processes.c.value_currency)
-        .where(
-            processes.c.process == QUOTE_TO_CASH,
-            processes.c.started_at >= since,
-            processes.c.workflow_id > after,
-            processes.c.stage.not_in(UNDONE_STAGES),
-        )
-        .order_by(processes.c.workflow_id)
-        .limit(ORDERS_PER_PAGE)
-    )
+    value = (processes.c.value_minor, processes.c.value_currency)
+    statement = begun_orders(since, after, ORDERS_PER_PAGE, *value)
     rows = connection.execute(statement).all()
     wanted = [row.workflow_id for row in rows]
     reached, planned = _reached(connection, wanted), _planned(connection, wanted)

@@ -10,35 +10,23 @@ from domain.reports.activation import WonOrder
 from ledger.database import Database
 from ledger.models.desk import milestones, processes
 from ledger.models.inbox import inbox
-from ledger.views.orders import QUOTE_TO_CASH, UNDONE_STAGES
-from ledger.views.pages import read_with
+from ledger.views.orders import begun_orders
+from ledger.views.pages import read_all
 
+# Fewer than elsewhere: where the CRM told of them is asked for by three values each.
 ORDERS_PER_PAGE = 300
 REACHED = (Milestone.ORDER_ACCEPTED.value, Milestone.SUBSCRIPTION_ACTIVATED.value)
 
 
 async def won_orders(db: Database, since: datetime) -> list[WonOrder]:
     """Every order whose deal was won since then and that was not cancelled, in pages."""
-    found: list[WonOrder] = []
-    last = ""
-    while page := await read_with(db, _page, since, last):
-        found += [one for _, one in page if one.won_at >= since]
-        last = page[-1][0]
-    return found
+    return [one for one in await read_all(db, _page, since) if one.won_at >= since]
 
 
 def _page(connection: Connection, since: datetime, after: str) -> list[tuple[str, WonOrder]]:
-    statement = (
-        select(processes.c.workflow_id, processes.c.business_id, processes.c.started_at)
-        .where(
-            processes.c.process == QUOTE_TO_CASH,
-            # No deal is won after its process began.
-            processes.c.started_at >= since,
-            processes.c.workflow_id > after,
-            processes.c.stage.not_in(UNDONE_STAGES),
-        )
-        .order_by(processes.c.workflow_id)
-        .limit(ORDERS_PER_PAGE)
+    # No deal is won after its process began.
+    statement = begun_orders(
+        since, after, ORDERS_PER_PAGE, processes.c.business_id, processes.c.started_at
     )
     rows = connection.execute(statement).all()
     told = _told(connection, {row.workflow_id: row.business_id for row in rows})
