@@ -215,3 +215,8 @@ def renewal(contract_id: str) -> ProcessRef:
 def days_before(days: int, renews_on: date = RENEWS) -> datetime:
     """Six in the morning, so many days before the renewal."""
     return datetime.combine(renews_on - timedelta(days=days), time(6), UTC)
+
+
+def at_noon(day: date) -> datetime:
+    """Noon, UTC."""
+    return datetime.combine(day, time(12), UTC)

@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from ledger.database import Database
 from ledger.migrate import upgrade
 from tests.ledger.clocks import Clock
+from tests.portfolio_ledger import PortfolioLedger
 
 BACKENDS = ["sqlite", "postgresql"]
 TEMPLATE = f"tieline_template_{os.getpid()}"
@@ -127,3 +128,9 @@ async def db(url: str) -> AsyncIterator[Database]:
 def clock() -> Clock:
     """Monday morning, 2 March 2026."""
     return Clock()
+
+
+@pytest.fixture
+def office(db: Database, clock: Clock) -> PortfolioLedger:
+    """An empty ledger of a portfolio."""
+    return PortfolioLedger(db, clock)

@@ -1,28 +1,14 @@
 """Indicators over both ledgers: what was measured, and on how many cases it rests."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
-import pytest
-
-from ledger.database import Database
 from ledger.views.indicators import indicators
 from tests.domain.portfolio import DUE, deal, incidents, invoice, said
 from tests.ledger.clocks import Clock
-from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, days_before
+from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, at_noon, days_before
 
 SINCE = date(2026, 1, 1)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def office(db: Database, clock: Clock) -> PortfolioLedger:
-    """An empty ledger."""
-    return PortfolioLedger(db, clock)
-
-
-def at_noon(day: date) -> datetime:
-    """Noon, UTC."""
-    return datetime.combine(day, time(12), UTC)
 
 
 async def test_an_empty_ledger_has_no_indicator(office: PortfolioLedger, clock: Clock) -> None:

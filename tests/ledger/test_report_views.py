@@ -1,6 +1,6 @@
 """Reports over both ledgers: what is on record, how old it is, what is missing."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -18,22 +18,11 @@ from ledger.views.sources import source_places
 from ledger.views.workflow_lists import workflow_lists
 from tests.domain.portfolio import DUE, GLOBEX, GMBH, RENEWS, deal, incidents, invoice, said
 from tests.ledger.clocks import Clock
-from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, days_before
+from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, at_noon, days_before
 from tests.sources import MemorySource
 
 YEAR = (date(2026, 1, 1), date(2026, 12, 31))
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def office(db: Database, clock: Clock) -> PortfolioLedger:
-    """An empty ledger."""
-    return PortfolioLedger(db, clock)
-
-
-def at_noon(day: date) -> datetime:
-    """Noon, UTC."""
-    return datetime.combine(day, time(12), UTC)
 
 
 async def test_an_empty_ledger_reports_nothing_and_is_incomplete(

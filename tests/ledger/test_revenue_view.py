@@ -11,7 +11,6 @@ from canonical.orders import Charge
 from canonical.plan import SalesOrderLine, SalesOrderSpec
 from domain.definitions.revenue_status import Revenue
 from domain.reports.revenue import RevenueReport
-from ledger.database import Database
 from ledger.views import reports
 from tests.domain.portfolio import GLOBEX
 from tests.ledger.clocks import Clock
@@ -19,12 +18,6 @@ from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 LAST_DAY = date(2027, 2, 28)
-
-
-@pytest.fixture
-def office(db: Database, clock: Clock) -> PortfolioLedger:
-    """An empty ledger."""
-    return PortfolioLedger(db, clock)
 
 
 async def stated(office: PortfolioLedger, since: datetime = LONG_AGO) -> RevenueReport:

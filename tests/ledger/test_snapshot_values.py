@@ -3,14 +3,13 @@
 from datetime import date, timedelta
 from typing import Any
 
-import pytest
 from alembic import command
 from sqlalchemy import create_engine, select, text
 
 from canonical.money import Money
 from domain.reports.expansion import Size, size_of
 from domain.reports.renewal_history import RenewalHistory
-from ledger.database import Database, parse
+from ledger.database import parse
 from ledger.migrate import config
 from ledger.models.portfolio import snapshots
 from ledger.views import reports
@@ -22,12 +21,6 @@ from tests.portfolio_ledger import BILLING, CATALOGUE, PortfolioLedger, days_bef
 YEAR = (date(2026, 1, 1), date(2026, 12, 31))
 ORDERED, GROWN = Money.of("120000", "USD"), Money.of("150000", "USD")
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def office(db: Database, clock: Clock) -> PortfolioLedger:
-    """An empty ledger."""
-    return PortfolioLedger(db, clock)
 
 
 async def decided(office: PortfolioLedger, **terms_facts: Any) -> RenewalHistory:
