@@ -15,6 +15,7 @@ from canonical.clocks import (
     ReconciledPage,
 )
 from canonical.errors import TielineError, Transient
+from canonical.gathering import LOOKS_PAGE, DueLook, LookBook, LooksPage, LooksPlace
 
 CONCURRENT = 8
 TO_BE_MOVED = (ClockState.STALE, ClockState.OVERDUE)
@@ -23,9 +24,10 @@ TO_BE_MOVED = (ClockState.STALE, ClockState.OVERDUE)
 class ClockActivities:
     """What the daily reconcile does, a page of contracts at a time; all of it repeatable."""
 
-    def __init__(self, book: ClockBook, keeper: ClockKeeper) -> None:
+    def __init__(self, book: ClockBook, keeper: ClockKeeper, looks: LookBook) -> None:
         self._book = book
         self._keeper = keeper
+        self._looks = looks
 
     @activity.defn(name="clocks.reconcile")
     async def reconcile(self, place: ClockPlace) -> ReconciledPage:
@@ -45,6 +47,17 @@ class ClockActivities:
                 if isinstance(one, BaseException):
                     raise one
         return ReconciledPage(looked_at=page.looked_at, kept=kept, after=page.after)
+
+    @activity.defn(name="clocks.due_looks")
+    async def due_looks(self, place: LooksPlace) -> LooksPage:
+        """The renewals that are looked at on a day, a page of them, and whom they ask."""
+        looks = await self._looks.looks(place)
+        after = None
+        if len(looks) == LOOKS_PAGE:
+            last = {"connection": looks[-1].connection, "contract_id": looks[-1].contract_id}
+            after = place.model_copy(update=last)
+        due = [DueLook(look=one, start=self._keeper.start_of(one)) for one in looks]
+        return LooksPage(looks=due, after=after)
 
     async def _keep(self, contract: ContractClock) -> KeptClock | None:
         """What was done; None for a clock that is as it should be."""

@@ -4,6 +4,7 @@ from temporalio import activity
 
 from activities.context import current_process
 from canonical.book import PortfolioBook
+from canonical.gathering import AnswerBook, Answers, AnswersWanted
 from canonical.renewal_messages import PlanRenewal, RenewalPlan, TakenSnapshot, TakeSnapshot
 from canonical.risk_messages import AssessedRisk, AssessRisk
 
@@ -11,8 +12,9 @@ from canonical.risk_messages import AssessedRisk, AssessRisk
 class PortfolioActivities:
     """What processes ask of our own rules and ledger; run as local activities, all repeatable."""
 
-    def __init__(self, book: PortfolioBook) -> None:
+    def __init__(self, book: PortfolioBook, answers: AnswerBook) -> None:
         self._book = book
+        self._answers = answers
 
     @activity.defn(name="portfolio.assess_risk")
     async def assess_risk(self, request: AssessRisk) -> AssessedRisk:
@@ -29,3 +31,8 @@ class PortfolioActivities:
     async def take_snapshot(self, request: TakeSnapshot) -> TakenSnapshot:
         """One view of a renewal for everybody, kept under an id that follows from its content."""
         return await self._book.snapshot(request, current_process())
+
+    @activity.defn(name="portfolio.answers")
+    async def answers(self, wanted: AnswersWanted) -> Answers:
+        """What was answered for this look in the morning's round, as far as it still holds."""
+        return await self._answers.answers(wanted)

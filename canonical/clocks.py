@@ -5,7 +5,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from canonical.gathering import Gathered, ScheduledLook
 from canonical.orders import Fact
+from canonical.renewal_messages import RenewalStart
 
 # The schedule, and the workflow that it starts.
 RECONCILE = "renewal-reconcile"
@@ -94,13 +96,15 @@ class ReconciledPage(Fact):
 
 
 class Reconciled(Fact):
-    """What a reconcile came to; `unkept` names the first of those that could not be kept."""
+    """What a reconcile came to; `unkept` names the first of those that could not be kept, and
+    `gathered` counts what was asked beforehand for the day's looks."""
 
     looked_at: int = 0
     begun: int = 0
     moved: int = 0
     failed: int = 0
     unkept: list[str] = []
+    gathered: Gathered = Gathered()
 
 
 class ReconcileStart(Fact):
@@ -138,4 +142,8 @@ class ClockKeeper(Protocol):
 
     def sources(self) -> list[str]:
         """The connections that own contracts, by the preset in force."""
+        ...
+
+    def start_of(self, look: ScheduledLook) -> RenewalStart:
+        """Whom a renewal asks, by the settings in force."""
         ...

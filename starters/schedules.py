@@ -29,6 +29,9 @@ from starters.launch import translated
 TIMEOUT_SECONDS = 30.0
 WATCH_EVERY = timedelta(minutes=5)
 RECONCILE_EVERY = timedelta(days=1)
+# In the hour before the morning's looks (06:00 UTC), for which it asks beforehand.
+RECONCILE_AT = timedelta(hours=5)
+RECONCILE_JITTER = timedelta(minutes=10)
 # What was due while the server was away is caught up once: a poll reads all that was missed, and a
 # day's reconcile is not left out.
 CATCH_UP = timedelta(minutes=10)
@@ -38,12 +41,15 @@ POLLS = poll_id("")
 
 @dataclass(frozen=True)
 class Planned:
-    """A schedule as it should be; without an interval it should not be."""
+    """A schedule as it should be; without an interval it should not be. `at` is how long after
+    midnight (UTC) of a first day it fires, within the `jitter`."""
 
     schedule_id: str
     workflow: str
     arguments: tuple[Any, ...] = ()
     every: timedelta | None = None
+    at: timedelta = timedelta()
+    jitter: timedelta | None = None
 
 
 def planned(polling: Mapping[str, Polling]) -> list[Planned]:
@@ -60,7 +66,14 @@ def planned(polling: Mapping[str, Polling]) -> list[Planned]:
     return [
         *polls,
         Planned(WATCH_ID, WATCH, (), WATCH_EVERY),
-        Planned(RECONCILE, RECONCILE, (ReconcileStart(),), RECONCILE_EVERY),
+        Planned(
+            RECONCILE,
+            RECONCILE,
+            (ReconcileStart(),),
+            RECONCILE_EVERY,
+            at=RECONCILE_AT,
+            jitter=RECONCILE_JITTER,
+        ),
     ]
 
 
@@ -140,7 +153,8 @@ def _schedule(one: Planned, every: timedelta) -> Schedule:
             one.workflow, *one.arguments, id=one.schedule_id, task_queue=PROCESS_QUEUE
         ),
         spec=ScheduleSpec(
-            intervals=[ScheduleIntervalSpec(every=every)], jitter=every * JITTER_SHARE
+            intervals=[ScheduleIntervalSpec(every=every, offset=one.at)],
+            jitter=every * JITTER_SHARE if one.jitter is None else one.jitter,
         ),
         policy=SchedulePolicy(
             overlap=ScheduleOverlapPolicy.SKIP, catchup_window=max(CATCH_UP, every)

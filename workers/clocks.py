@@ -11,9 +11,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from canonical.clocks import ContractClock
 from canonical.errors import Malformed, Unavailable
+from canonical.gathering import ScheduledLook
 from canonical.ids import PROCESS_QUEUE
 from canonical.messages import BusinessEvent
-from canonical.renewal_messages import RenewalMemory, renewal_id
+from canonical.renewal_messages import RenewalMemory, RenewalStart, renewal_id
 from workers.beginnings import Beginnings
 from workflows.visibility import begun
 
@@ -36,6 +37,12 @@ class TemporalClocks:
     def sources(self) -> list[str]:
         """The connections that own contracts, by the preset in force."""
         return self._beginnings.contract_sources()
+
+    def start_of(self, look: ScheduledLook) -> RenewalStart:
+        """Whom a renewal asks, by the settings in force."""
+        return self._beginnings.renewal_of(
+            look.connection, look.contract_id, look.opportunity_id, look.legal_entity
+        )
 
     async def begin(self, contract: ContractClock) -> bool:
         """Start a contract's clock; False when it runs already."""

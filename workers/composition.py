@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from activities.clocks import ClockActivities
 from activities.desk import DeskActivities
+from activities.gathering import Rounds
 from activities.portfolio import PortfolioActivities
 from activities.usage import UsageActivities
 from activities.watch import WatchActivities
@@ -17,6 +18,7 @@ from adapters.files import FileDrop
 from adapters.registry import Adapter, connect, connect_events
 from adapters.warehouse import WarehouseUsage
 from canonical.connections import Connection, Polling
+from canonical.gathering import RenewalSource
 from canonical.inbound import Refusal
 from canonical.orders import CommercialOrder, OrderAmendment
 from canonical.plan import OrderPlan
@@ -26,12 +28,14 @@ from domain.judge import CatalogueJudge
 from domain.planning import plan_order
 from governance.catalogue import Catalogue
 from governance.source import CatalogueSource
+from ledger.answers import SqlAnswers
 from ledger.clocks import SqlClocks
 from ledger.database import Database
 from ledger.desk import SqlDesk
 from ledger.effects import SqlEffects
 from ledger.feeds import Feeds
 from ledger.inbox import Inbox
+from ledger.looks import SqlLooks
 from ledger.migrate import upgrade
 from ledger.portfolio import SqlPortfolio
 from ledger.records import Records
@@ -67,10 +71,16 @@ class Composition:
             planner=self.plan,
             tiers=lambda: self.catalogue.current().terms.support.tiers,
             book=self.book,
+            answers=self.answers,
         )
         if connection.name in self.sources:
             served += self.events_of(connection.name, connection.poll)
         return served
+
+    @property
+    def answers(self) -> SqlAnswers:
+        """What was asked in rounds."""
+        return SqlAnswers(self.database)
 
     def events_of(self, source: str, polling: Polling) -> list[Callable[..., Any]]:
         """The activities of a source of events."""
@@ -89,16 +99,21 @@ class Composition:
 
     def usage_of(self, source: str) -> list[Callable[..., Any]]:
         """The activities of a source of product usage."""
-        return [UsageActivities(self.usage[source]).adoption]
+        usage = UsageActivities(self.usage[source])
+        return [
+            usage.adoption,
+            Rounds(self.answers, {RenewalSource.ADOPTION: usage.adoption}).gather,
+        ]
 
     def desk_activities(self) -> list[Callable[..., Any]]:
         """The local activities of every process."""
         desk, watch = DeskActivities(self.desk), WatchActivities(self.watch)
-        portfolio = PortfolioActivities(self.book)
+        portfolio = PortfolioActivities(self.book, self.answers)
         return [
             portfolio.assess_risk,
             portfolio.plan_renewal,
             portfolio.take_snapshot,
+            portfolio.answers,
             watch.concerns,
             watch.check,
             desk.open_case,
@@ -113,7 +128,8 @@ class Composition:
         """The activities of the daily reconcile, which starts processes itself."""
         clocks = SqlClocks(self.database, lambda: statuses_of(self.catalogue.current().definitions))
         keeper = TemporalClocks(client, Beginnings(self.settings, self.catalogue.current()))
-        return [ClockActivities(clocks, keeper).reconcile]
+        activities = ClockActivities(clocks, keeper, SqlLooks(self.database))
+        return [activities.reconcile, activities.due_looks]
 
     def plan(self, crm: str, order: CommercialOrder, amendment: OrderAmendment) -> OrderPlan:
         """An order from a CRM connection, by the catalogue of this moment."""

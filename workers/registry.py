@@ -8,6 +8,7 @@ from activities.crm import CrmActivities, Planner
 from activities.erp import ErpActivities
 from activities.feeds import FeedActivities
 from activities.finance import FinanceActivities
+from activities.gathering import Rounds
 from activities.intake import IntakeActivities
 from activities.success import SuccessActivities
 from activities.support import SupportActivities
@@ -16,6 +17,7 @@ from canonical.connections import Connection, Polling, Role
 from canonical.desk import Desk
 from canonical.effects import Effects
 from canonical.feeds import Feeds, Hints, Records
+from canonical.gathering import AnswerBook, RenewalSource
 from canonical.inbound import Refusal
 from canonical.ports import (
     BillingPort,
@@ -70,6 +72,7 @@ def connection_activities(
     planner: Planner,
     tiers: Callable[[], Sequence[str]],
     book: PortfolioBook,
+    answers: AnswerBook,
 ) -> list[Callable[..., Any]]:
     """The activities of a connection, by its role: what its task queue serves."""
     name = connection.name
@@ -83,6 +86,7 @@ def connection_activities(
                 crm.family,
                 crm.renewal_opportunity,
                 crm.show_readiness,
+                Rounds(answers, {RenewalSource.DEAL: crm.renewal_opportunity}).gather,
             ]
         case Role.BILLING:
             billing = BillingActivities(cast(BillingPort, port), name, effects)
@@ -90,8 +94,7 @@ def connection_activities(
             return [
                 billing.activate_subscription,
                 billing.cancel_subscription,
-                finance.invoices,
-                finance.contract,
+                *_finance(finance, answers),
             ]
         case Role.ERP:
             erp = ErpActivities(cast(ErpPort, port), name, effects)
@@ -100,8 +103,7 @@ def connection_activities(
                 erp.register_customer,
                 erp.book_order,
                 erp.close_order,
-                finance.invoices,
-                finance.contract,
+                *_finance(finance, answers),
             ]
         case Role.SUPPORT:
             support = SupportActivities(cast(SupportPort, port), name, effects, tiers, book)
@@ -111,6 +113,7 @@ def connection_activities(
                 support.flag_risk,
                 support.withdraw_flag,
                 support.incidents,
+                Rounds(answers, {RenewalSource.INCIDENTS: support.incidents}).gather,
             ]
         case Role.SUCCESS:
             success = SuccessActivities(cast(SuccessPort, port), name, effects, book)
@@ -121,4 +124,14 @@ def connection_activities(
                 success.withdraw_risk,
                 success.onboarding_tasks,
                 success.show_readiness,
+                Rounds(answers, {RenewalSource.TASKS: success.onboarding_tasks}).gather,
             ]
+
+
+def _finance(finance: FinanceActivities, answers: AnswerBook) -> list[Callable[..., Any]]:
+    """What both owners of invoices and contracts are asked."""
+    reads: dict[RenewalSource, Callable[..., Any]] = {
+        RenewalSource.INVOICES: finance.invoices,
+        RenewalSource.TERMS: finance.contract,
+    }
+    return [*reads.values(), Rounds(answers, reads).gather]

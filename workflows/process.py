@@ -25,6 +25,7 @@ from workflows.exceptions import ExceptionDesk
 from workflows.steps import PATIENCE, StepRecord, Undo, attempt, failure_of, note
 
 EVENT_IDS_MAX = 500
+COMPLETED = "completed"
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -56,7 +57,7 @@ class Process(ExceptionDesk):
             self.cancel_reason = "cancelled in Temporal"
         if self.cancel_reason is None:
             await story
-            await self._finish("completed")
+            await self._finish(COMPLETED)
         else:
             await ended(story)
             await _unstoppable(self._compensate())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from temporalio import workflow
 
@@ -11,6 +11,7 @@ from activities.finance import FinanceActivities
 from activities.portfolio import PortfolioActivities
 from activities.success import SuccessActivities
 from canonical.effects import ExternalRef
+from canonical.gathering import RenewalSource
 from canonical.messages import BusinessEvent
 from canonical.renewal import ContractTerms, RenewalDates, RenewalOutcome
 from canonical.renewal_messages import (
@@ -25,12 +26,12 @@ from canonical.renewal_messages import (
     TakenSnapshot,
     TakeSnapshot,
 )
+from workflows.gathering import FRESH, on_record
 from workflows.renewal_sources import (
     ABOUT,
     EVERYTHING,
-    OUTCOME,
     SIGNALS,
-    RenewalSource,
+    due_by_calendar,
     questions,
     with_answers,
 )
@@ -41,6 +42,14 @@ from workflows.watching import MORNING, morning
 
 # With these the contract itself has ended; after the others it may go on, and its clock with it.
 FINAL = (RenewalOutcome.CANCELLED, RenewalOutcome.LAPSED)
+
+
+class Reasons(NamedTuple):
+    """Whom to ask: those of whom something was heard, or who are to be asked again, and those whom
+    the calendar calls for."""
+
+    told: frozenset[RenewalSource]
+    due: frozenset[RenewalSource] = frozenset()
 
 
 @workflow.defn(name="renewal-readiness")
@@ -63,7 +72,7 @@ class RenewalReadiness(Showing):
         self.terms: ContractTerms | None = memory.terms
         self.plan = RenewalPlan()
         self._news: set[RenewalSource] = set()
-        self._woken_at = self._looked_at = workflow.now()
+        self._woken_at = self._looked_at = self._asked_at = workflow.now()
         self._paid_as_agreed = self._seen_anything = False
 
     @workflow.run
@@ -84,8 +93,9 @@ class RenewalReadiness(Showing):
                 await self.look(self.window, asked)
                 if self.outcome in FINAL:
                     break
-            asked = await self.reasons_to_look()
-            await self.inquire(asked)
+            reasons = await self.reasons_to_look()
+            await self.inquire(reasons.told, by_calendar=reasons.due)
+            asked = reasons.told | reasons.due
             await self.decide_dates()
 
     async def begin(self) -> None:
@@ -180,35 +190,40 @@ class RenewalReadiness(Showing):
             await self.take_snapshot(self.plan.dates, None)
         await self.resume()
 
-    async def reasons_to_look(self) -> frozenset[RenewalSource]:
+    async def reasons_to_look(self) -> Reasons:
         """Wait for the next reason, an event or a moment, and say who is to be asked for it."""
         due = morning(self.plan.next_look)
         rang = await self.until(due, self.sources.again_at, heard=lambda: bool(self._news))
         if self.window is not None and not rang:
             await self.settle(since=self._looked_at)
         self._woken_at = now = workflow.now()
-        reasons = set(self._news)
+        told = frozenset({*self._news, *self.sources.due_again(now)})
         self._news.clear()
-        reasons |= set(self.sources.due_again(now))
-        if due is not None and due <= now:
-            reasons |= self._due_this_morning()
-        return frozenset(reasons)
+        if due is None or due > now:
+            return Reasons(told)
+        window_of = self.window.dates.renews_on if self.window else None
+        return Reasons(told, due_by_calendar(window_of, self.today))
 
-    def _due_this_morning(self) -> frozenset[RenewalSource]:
-        """Everybody when a window opens, also whether the contract still ends then; amendments are
-        told after that, and found by the daily reconcile. Past the renewal only its outcome is
-        wanted, which is the deal's and the contract's."""
-        if self.window is None:
-            return EVERYTHING
-        return OUTCOME if self.today > self.window.dates.renews_on else SIGNALS
-
-    async def inquire(self, wanted: Iterable[RenewalSource]) -> None:
-        """Ask some of the sources; terms that are not answered stay as they were."""
+    async def inquire(
+        self,
+        wanted: Iterable[RenewalSource],
+        by_calendar: frozenset[RenewalSource] = frozenset(),
+    ) -> None:
+        """Ask some of the sources; terms that are not answered stay as they were. Whom only the
+        calendar calls for may have answered in the morning's round, unless something was asked
+        since."""
         dates = self.window.dates if self.window else self.plan.dates
-        asked = questions(wanted, self.start, self.known, dates, self.today)
+        about = dates.renews_on if dates else None
+        asked = questions(
+            {*wanted, *by_calendar}, self.start, self.known.account_id, about, self.today
+        )
         if RenewalSource.INVOICES in asked:
             self._paid_as_agreed = False  # what is paid from now on may be missing in the answer
-        await self.sources.ask(asked, self.today)
+        rounded = {one: asked[one] for one in asked if one in by_calendar and one not in wanted}
+        calm = workflow.now() - self._asked_at >= FRESH
+        heard = await on_record(self.account_id, rounded) if rounded and calm else {}
+        self._asked_at = workflow.now()
+        await self.sources.ask(asked, self.today, heard)
         self.terms = self.sources.said(RenewalSource.TERMS) or self.terms
 
     @property

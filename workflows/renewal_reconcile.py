@@ -1,4 +1,7 @@
-"""The daily reconcile of renewal clocks: no contract is without one, or with one that is wrong."""
+"""The daily reconcile of renewal clocks: no contract is without one, or with one that is wrong.
+
+It comes in the hour before the morning's looks, and asks beforehand what these will ask.
+"""
 
 from datetime import timedelta
 
@@ -18,6 +21,7 @@ from canonical.clocks import (
     ReconcileStart,
 )
 from canonical.intake import ALARM, Concern, ConcernKind, alarm_id
+from workflows.gathering import gather_looks
 
 PAGE_TIMEOUT = timedelta(minutes=3)
 PAGE_PATIENCE = timedelta(hours=6)
@@ -51,6 +55,9 @@ class RenewalReconcile:
             place = page.after
         if found.failed:
             await _alarm(f"{found.failed} of them: {'; '.join(found.unkept[:SHOWN_MAX])}")
+        gathered = await gather_looks(workflow.now().date())
+        found = found.model_copy(update={"gathered": gathered})
+        workflow.set_current_details(_told(found))
         return found
 
     async def _page(self, place: ClockPlace) -> ReconciledPage:
@@ -92,6 +99,7 @@ def _with(found: Reconciled, page: ReconciledPage) -> Reconciled:
         moved=found.moved + deeds.count(ClockDeed.MOVED),
         failed=found.failed + deeds.count(ClockDeed.FAILED),
         unkept=[*found.unkept, *unkept][:UNKEPT_MAX],
+        gathered=found.gathered,
     )
 
 
@@ -101,4 +109,6 @@ def _named(kept: KeptClock) -> str:
 
 def _told(found: Reconciled) -> str:
     counts = f"{found.looked_at} contracts, {found.begun} clocks begun, {found.moved} moved"
-    return "\n\n".join([f"{counts}, {found.failed} not kept", *found.unkept])
+    asked = f"{found.gathered.answered} answers for this morning's looks"
+    unasked = f"{found.gathered.unanswered} questions not answered"
+    return "\n\n".join([f"{counts}, {found.failed} not kept", f"{asked}, {unasked}", *found.unkept])

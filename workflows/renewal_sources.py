@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from enum import StrEnum
 
 from activities.crm import CrmActivities
 from activities.finance import FinanceActivities
 from activities.success import SuccessActivities
 from activities.support import SupportActivities
 from activities.usage import UsageActivities
-from canonical.renewal import ContractTerms, RenewalDates
+from canonical.gathering import RenewalSource
 from canonical.renewal_messages import (
     ContractQuestion,
     RenewalQuestion,
@@ -20,17 +19,6 @@ from canonical.risk_messages import AccountQuestion
 from workflows.sources import Question, Sources
 
 HISTORY = timedelta(days=365)
-
-
-class RenewalSource(StrEnum):
-    """Who says something of a renewal, in the order in which they are asked."""
-
-    TERMS = "the contract's terms"
-    INCIDENTS = "incidents"
-    ADOPTION = "adoption"
-    TASKS = "onboarding tasks"
-    DEAL = "the renewal's deal"
-    INVOICES = "the year's invoices"
 
 
 EVERYTHING = frozenset(RenewalSource)
@@ -50,16 +38,28 @@ ABOUT = {
 }
 
 
+def due_by_calendar(window_of: date | None, today: date) -> frozenset[RenewalSource]:
+    """Whom a look asks that only the calendar calls for, by the renewal whose window is open.
+
+    Everybody when a window opens, also whether the contract still ends then; amendments are told
+    after that, and found by the daily reconcile. Past the renewal only its outcome is wanted, which
+    is the deal's and the contract's.
+    """
+    if window_of is None:
+        return EVERYTHING
+    return OUTCOME if today > window_of else SIGNALS
+
+
 def questions(
     wanted: Iterable[RenewalSource],
     start: RenewalStart,
-    terms: ContractTerms,
-    dates: RenewalDates | None,
+    account_id: str,
+    renews_on: date | None,
     today: date,
 ) -> dict[RenewalSource, Question]:
-    """What these sources are asked; without dates there is no deal to ask for."""
+    """What these sources are asked; without a date there is no deal to ask for."""
     contract = ContractQuestion(contract_id=start.contract_id)
-    account = AccountQuestion(account_id=terms.account_id, today=today, since=today - HISTORY)
+    account = AccountQuestion(account_id=account_id, today=today, since=today - HISTORY)
     known = {
         RenewalSource.TERMS: Question(FinanceActivities.contract, contract, [start.connection]),
         RenewalSource.INCIDENTS: Question(SupportActivities.incidents, account, [start.support]),
@@ -67,11 +67,9 @@ def questions(
         RenewalSource.TASKS: Question(SuccessActivities.onboarding_tasks, account, [start.success]),
         RenewalSource.INVOICES: Question(FinanceActivities.invoices, account, start.sources),
     }
-    if dates is not None:
+    if renews_on is not None:
         deal = RenewalQuestion(
-            account_id=terms.account_id,
-            opportunity_id=start.opportunity_id,
-            renews_on=dates.renews_on,
+            account_id=account_id, opportunity_id=start.opportunity_id, renews_on=renews_on
         )
         known[RenewalSource.DEAL] = Question(CrmActivities.renewal_opportunity, deal, [start.crm])
     return {source: known[source] for source in wanted if source in known}

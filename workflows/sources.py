@@ -18,6 +18,8 @@ DOUBLINGS_MAX = 10
 
 # How a system is asked: None when it is away or refuses.
 Answer = Callable[..., Awaitable[Any]]
+# What was answered before, by source and connection.
+Heard = Mapping[tuple[StrEnum, str], Any]
 S = TypeVar("S", bound=StrEnum)
 
 
@@ -48,10 +50,14 @@ class Sources(Generic[S]):
         self._again: frozenset[S] = frozenset()
         self._asked_again = 0
 
-    async def ask(self, questions: Mapping[S, Question], today: date) -> None:
-        """Ask these sources, on the process's own day."""
+    async def ask(
+        self, questions: Mapping[S, Question], today: date, heard: Heard | None = None
+    ) -> None:
+        """Ask these sources, on the process's own day; whose answer was `heard`, is not asked."""
         asked = [one for one in self._kinds if one in questions]
-        found = await asyncio.gather(*(self._ask(one, questions[one]) for one in asked))
+        found = await asyncio.gather(
+            *(self._ask(one, questions[one], heard or {}) for one in asked)
+        )
         for source, answers in zip(asked, found, strict=True):
             self.asked[source], self.asked_on[source] = questions[source], today
             self._answers[source] = answers
@@ -106,14 +112,16 @@ class Sources(Generic[S]):
         due = self.again_at is not None and self.again_at <= moment
         return self._again if due else frozenset()
 
-    async def _ask(self, source: S, question: Question) -> dict[str, Any]:
+    async def _ask(self, source: S, question: Question, heard: Heard) -> dict[str, Any]:
         names = [name for name in question.connections if name]
+        silent = [name for name in names if (source, name) not in heard]
         answers = await asyncio.gather(
             *(
                 self._answer(
                     question.activity, question.request, connection=name, summary=f"read {source}"
                 )
-                for name in names
+                for name in silent
             )
         )
-        return dict(zip(names, answers, strict=True))
+        said = dict(zip(silent, answers, strict=True))
+        return {name: said[name] if name in said else heard[source, name] for name in names}

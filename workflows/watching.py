@@ -12,7 +12,8 @@ from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ActivityError
 
 from canonical.messages import BusinessEvent
-from workflows.process import Process
+from canonical.visibility import STAGE
+from workflows.process import COMPLETED, Process
 from workflows.steps import attempt
 from workflows.waking import Alarm
 
@@ -42,8 +43,11 @@ class Watching(Process):
 
     def publish(self, updates: list[SearchAttributeUpdate[Any]]) -> None:
         """Tell operators' listings what they do not show already, from the start or an earlier
-        run: whoever lives for years comes to the same stage again and again."""
+        run: whoever lives for years comes to the same stage again and again. That a process has
+        completed is what Temporal itself says of it."""
         known = workflow.info().typed_search_attributes
+        if self.stage == COMPLETED:
+            updates = [update for update in updates if update.key.name != STAGE]
         if any(known.get(update.key) != update.value for update in updates):
             super().publish(updates)
 

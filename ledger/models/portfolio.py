@@ -1,4 +1,5 @@
-"""The newest assessment of each account's payments, and every view of a renewal that was shown."""
+"""The newest assessment of each account's payments, every view of a renewal that was shown, and
+what was answered for the looks of a morning."""
 
 from datetime import date, datetime
 from typing import Any
@@ -46,6 +47,7 @@ class RenewalRow(LedgerModel, table=True):
         Index("ix_renewals_account_id", "account_id"),
         Index("ix_renewals_opportunity_id", "opportunity_id"),
         Index("ix_renewals_state", "state", "renews_on"),
+        Index("ix_renewals_next_look", "next_look"),
     )
 
     connection: str = Field(primary_key=True)
@@ -94,6 +96,20 @@ class SnapshotRow(LedgerModel, table=True):
     terms_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class AnswerRow(LedgerModel, table=True):
+    """What a connection answered to a question (the digest of it) that was asked for many renewals
+    at once; `asked_at` is the asking process's time."""
+
+    __tablename__ = "answers"
+    __table_args__ = (Index("ix_answers_asked_at", "connection", "asked_at"),)
+
+    connection: str = Field(primary_key=True)
+    question: str = Field(primary_key=True)
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    body: Any = Field(sa_type=JSON)
+
+
+answers = table_of(AnswerRow)
 risks = table_of(RiskRow)
 renewals = table_of(RenewalRow)
 snapshots = table_of(SnapshotRow)
