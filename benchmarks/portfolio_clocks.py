@@ -29,7 +29,7 @@ SKIPS_MAX = 10_000
 IN_FLIGHT = 12
 FIRST_POLL_SECONDS, POLL_SECONDS_MAX = 0.01, 0.5
 STUCK_SECONDS = 600.0
-NOON = timedelta(hours=12)
+NOON = 12
 
 
 class Calendar:
@@ -39,13 +39,13 @@ class Calendar:
         self.begin = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self.ahead = timedelta()
 
-    def turn_to(self, day: int) -> None:
-        """Noon of a day, unless it is later already: what is due in a morning is then behind."""
-        self.ahead = max(self.at(day) - datetime.now(UTC), self.ahead)
+    def turn_to(self, day: int, *, hours: int = NOON) -> None:
+        """An hour of a day, unless it is later already; at noon, what a morning brings is over."""
+        self.ahead = max(self.at(day, hours=hours) - datetime.now(UTC), self.ahead)
 
-    def at(self, day: int) -> datetime:
-        """Noon of a day."""
-        return self.begin + timedelta(days=day) + NOON
+    def at(self, day: int, *, hours: int = NOON) -> datetime:
+        """An hour of a day."""
+        return self.begin + timedelta(days=day, hours=hours)
 
     def now(self) -> datetime:
         """The calendar's moment, which goes on with real time."""

@@ -34,7 +34,7 @@ class Row:
 
 def rows_of(years: Sequence[Year]) -> list[Row]:
     """The table's rows."""
-    actions = [year.histories.actions for year in years]
+    actions = [year.actions for year in years]
     longest = [float(year.histories.longest) for year in years]
     return [
         Row("events handled/s", [year.per_second for year in years]),
@@ -44,6 +44,7 @@ def rows_of(years: Sequence[Year]) -> list[Row]:
         ),
         Row("  of the subscription with most", [float(y.histories.actions_most) for y in years]),
         *_kinds(years),
+        Row("  renewal-reconcile, every day for all", [year.reconciles for year in years]),
         Row(
             "  by the server's own count, of all",
             [(y.actions_told or 0.0) / y.subscriptions for y in years],

@@ -17,10 +17,11 @@ from sqlalchemy import select
 
 from benchmarks.phases import progress
 from benchmarks.portfolio_clocks import side_by_side
-from benchmarks.portfolio_histories import Histories, read
+from benchmarks.portfolio_histories import Histories, Kept, read
 from benchmarks.portfolio_stand import Stand
 from benchmarks.portfolio_vendors import MONTHS, TERMS_DAYS, Subscription
 from benchmarks.stand import actions_told, cpu_seconds, peak_mb
+from canonical.clocks import RECONCILE, Reconciled, ReconcileStart
 from canonical.events import (
     TYPES,
     CanonicalEvent,
@@ -30,6 +31,7 @@ from canonical.events import (
     InvoicePosted,
     PaymentReceived,
 )
+from canonical.ids import PROCESS_QUEUE
 from canonical.money import Money
 from canonical.renewal import RenewalOutcome
 from canonical.renewal_messages import renewal_id
@@ -40,11 +42,16 @@ BILLING = "billing"
 LATE_MONTHS = (2, 8)
 EARLY_DAYS = 5
 MONTH_DAYS = 30
-YEAR_DAYS = 366
+YEAR_DAYS = 365
 # The windows of the shipped catalogue before a contract's last day, and the day after it.
 LOOKS = (274, 304, 334, YEAR_DAYS)
 WON_DAY = 360
 COUNTED_MAX = 200
+# The daily reconcile: when it comes, a day on which no renewal is looked at, and what Temporal
+# Cloud bills of a schedule each time that it fires, beside the start.
+RECONCILE_HOURS = 5
+QUIET_DAY = 100
+SCHEDULE_ACTIONS = 2
 # How a clock is moved; nobody does that in production.
 MOVING = "grpc_UpdateWorkflowExecutionOptions"
 
@@ -65,7 +72,13 @@ class Year:
     peak_mb: float = 0.0
     histories: Histories = field(default_factory=Histories)
     actions_told: float | None = None
+    reconciles: float = 0.0
     outcomes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def actions(self) -> float:
+        """Actions a subscription, with its share of the daily reconciles of a year."""
+        return self.histories.actions + self.reconciles
 
     @property
     def per_second(self) -> float:
@@ -92,6 +105,7 @@ class Life:
         self.year = Year(len(self.subscriptions))
         self.days_late = days_late
         self._at_risk = False
+        self._reconciled: dict[int, Kept] = {}
 
     async def live(self) -> Year:
         """From the first contract's start to the last renewal's outcome."""
@@ -122,6 +136,7 @@ class Life:
         days[WON_DAY].append(_Happening("win"))
         for day in LOOKS:
             days[day].append(_Happening("look"))
+        days[QUIET_DAY].append(_Happening("reconcile"))
         return days
 
     async def _activate(self) -> None:
@@ -138,16 +153,33 @@ class Life:
         await self._hand(made, self._renewals)
 
     async def _day(self, day: int, happenings: Sequence["_Happening"]) -> None:
+        if any(one.what in ("look", "reconcile") for one in happenings):
+            await self._reconcile(day)
         self.clocks.calendar.turn_to(day)
         self.vendors.turned()
         for one in happenings:
             if one.what == "look":
                 await self._move(self._renewals)
+            elif one.what == "reconcile":
+                continue
             elif one.what == "win":
                 for subscription in self.subscriptions:
                     self.vendors.win_renewal(subscription)
             else:
                 await self._invoices(day, one)
+
+    async def _reconcile(self, day: int) -> None:
+        """What the schedule starts every day, on the days that matter and one that does not."""
+        self.clocks.calendar.turn_to(day, hours=RECONCILE_HOURS)
+        began, workflow_id = time.perf_counter(), f"{RECONCILE}/{day}"
+        reconciled = await self.clocks.courier_client.execute_workflow(
+            RECONCILE, ReconcileStart(), id=workflow_id, task_queue=PROCESS_QUEUE,
+            result_type=Reconciled,
+        )  # fmt: skip
+        self.year.moving_seconds += time.perf_counter() - began
+        if reconciled.failed or reconciled.gathered.unanswered:
+            raise RuntimeError(f"the reconcile of day {day} came to {reconciled}")
+        self._reconciled[day] = await read(self.stand.client, [workflow_id])
 
     async def _invoices(self, day: int, happening: "_Happening") -> None:
         """The same happens to an invoice of every subscription."""
@@ -208,6 +240,11 @@ class Life:
         client = self.stand.client
         kept = await side_by_side(lambda one: read(client, (one, some[one])), some)
         self.year.histories.kept = kept
+        took = {day: one.actions.total() for day, one in self._reconciled.items()}
+        quiet_days = YEAR_DAYS - len(LOOKS)
+        of_all = sum(took[day] for day in LOOKS) + quiet_days * took[QUIET_DAY]
+        of_all += YEAR_DAYS * SCHEDULE_ACTIONS
+        self.year.reconciles = of_all / len(self.subscriptions)
 
     @property
     def _renewals(self) -> list[str]:

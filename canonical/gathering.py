@@ -24,7 +24,7 @@ from canonical.risk import AccountInvoices
 from canonical.risk_messages import AccountQuestion
 
 # How many renewals are asked about together: what one connection answers within a few minutes.
-LOOKS_PAGE = 50
+LOOKS_PAGE = 100
 
 
 class RenewalSource(StrEnum):

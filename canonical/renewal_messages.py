@@ -31,16 +31,29 @@ class OpenWindow(Fact):
     dates: RenewalDates
 
 
+class RenewalPlan(Fact):
+    """When a contract renews, when to look next, and whether the window is open by now; without
+    dates there is nothing to renew, for now or, when the contract is `over`, for good."""
+
+    dates: RenewalDates | None = None
+    next_look: date | None = None
+    window_open: bool = False
+    over: bool = False
+    eligibility: str = ""
+
+
 class RenewalMemory(Fact):
     """What a run of the process leaves to the next one.
 
     `newest` is the snapshot of the account's renewal that others should see, `shown` the one that
-    each of them has; `terms` are those that were read last, unless they are to be read anew;
-    `renewed_on` is the day of the last renewal that was decided, and `outcome` is how.
+    each of them has; `terms` are those that were read last, unless they are to be read anew, and
+    `plan` is what was decided by them and is on record; `renewed_on` is the day of the last renewal
+    that was decided, and `outcome` is how.
     """
 
     account_id: str = ""
     terms: ContractTerms | None = None
+    plan: RenewalPlan | None = None
     window: OpenWindow | None = None
     newest: str = ""
     shown: dict[str, str] = {}
@@ -95,17 +108,6 @@ class PlanRenewal(Fact):
     opportunity_id: str = ""
     renewed_on: date | None = None
     in_window: bool = False
-
-
-class RenewalPlan(Fact):
-    """When a contract renews, when to look next, and whether the window is open by now; without
-    dates there is nothing to renew, for now or, when the contract is `over`, for good."""
-
-    dates: RenewalDates | None = None
-    next_look: date | None = None
-    window_open: bool = False
-    over: bool = False
-    eligibility: str = ""
 
 
 class TakeSnapshot(Fact):

@@ -70,7 +70,7 @@ class RenewalReadiness(Showing):
         self.snapshot_id, self.shown = memory.newest, dict(memory.shown)
         self.sources = Sources(RenewalSource, self.answer)
         self.terms: ContractTerms | None = memory.terms
-        self.plan = RenewalPlan()
+        self.plan = memory.plan or RenewalPlan()
         self._news: set[RenewalSource] = set()
         self._woken_at = self._looked_at = self._asked_at = workflow.now()
         self._paid_as_agreed = self._seen_anything = False
@@ -100,6 +100,7 @@ class RenewalReadiness(Showing):
 
     async def begin(self) -> None:
         """Without the contract's terms there is no clock: whoever owns them is waited for."""
+        is_planned = self.start.memory.plan is not None
         if self.terms is None:
             self.terms = await self.gate(
                 "read_terms",
@@ -110,8 +111,11 @@ class RenewalReadiness(Showing):
             )
         self.account_id, self.legal_entity = self.terms.account_id, self.terms.legal_entity
         self.value = self.terms.value
-        await self.decide_dates()
-        await self.resume()
+        if is_planned:
+            self.enter(self.untroubled_stage)  # where the run before came to, and noted
+        else:
+            await self.decide_dates()
+            await self.resume()
 
     async def decide_dates(self) -> None:
         """Which date wins, and when to look next, by the catalogue of this moment."""
@@ -180,6 +184,8 @@ class RenewalReadiness(Showing):
         self.window, self.outcome, self.renewed_on = None, outcome, dates.renews_on
         if outcome not in FINAL:
             await self.close_cases("the process goes on with the next term")
+            await self.decide_dates()
+            await self.resume()
             self.start_anew()
 
     async def leave_window(self) -> None:
@@ -284,6 +290,7 @@ class RenewalReadiness(Showing):
         memory = RenewalMemory(
             account_id=self.account_id,
             terms=self.terms if fresh else None,
+            plan=self.plan if fresh else None,
             window=self.window,
             newest=self.newest,
             shown=self.shown,
