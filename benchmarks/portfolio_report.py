@@ -42,13 +42,11 @@ def rows_of(years: Sequence[Year]) -> list[Row]:
             "actions/subscription and year", actions, _growth(actions), f"<= {ACTIONS_MAX}",
             max(actions) <= ACTIONS_MAX,
         ),
-        Row("  of the subscription with most", [float(y.histories.actions_most) for y in years]),
+        Row("  a daily reconcile for all", [year.reconciles for year in years]),
+        Row("  its own processes", [year.histories.actions for year in years]),
+        Row("    by the server's own count", [year.own_actions_told for year in years]),
+        Row("    of the one with most", [float(y.histories.actions_most) for y in years]),
         *_kinds(years),
-        Row("  renewal-reconcile, every day for all", [year.reconciles for year in years]),
-        Row(
-            "  by the server's own count, of all",
-            [(y.actions_told or 0.0) / y.subscriptions for y in years],
-        ),
         Row("  beside: a look a day, reckoned", [float(DAILY_POLL_ACTIONS)] * len(years)),
         _grows("history events/subscription and year", [y.histories.events for y in years]),
         _grows("history KB/subscription and year", [y.histories.kilobytes for y in years]),
@@ -109,7 +107,7 @@ def _title(days: int) -> str:
 def _kinds(years: Sequence[Year]) -> list[Row]:
     by_kind = [year.histories.by_kind for year in years]
     return [
-        Row(f"  {process}: {kind}", [one.get(process, {}).get(kind, 0.0) for one in by_kind])
+        Row(f"    {process}: {kind}", [one.get(process, {}).get(kind, 0.0) for one in by_kind])
         for process, kinds in by_kind[-1].items()
         for kind in kinds
     ]

@@ -73,12 +73,18 @@ class Year:
     histories: Histories = field(default_factory=Histories)
     actions_told: float | None = None
     reconciles: float = 0.0
+    reconciles_run: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
 
     @property
     def actions(self) -> float:
         """Actions a subscription, with its share of the daily reconciles of a year."""
         return self.histories.actions + self.reconciles
+
+    @property
+    def own_actions_told(self) -> float:
+        """Actions of a subscription's own processes, by the server's count of all that ran."""
+        return ((self.actions_told or 0.0) - self.reconciles_run) / self.subscriptions
 
     @property
     def per_second(self) -> float:
@@ -243,8 +249,8 @@ class Life:
         took = {day: one.actions.total() for day, one in self._reconciled.items()}
         quiet_days = YEAR_DAYS - len(LOOKS)
         of_all = sum(took[day] for day in LOOKS) + quiet_days * took[QUIET_DAY]
-        of_all += YEAR_DAYS * SCHEDULE_ACTIONS
-        self.year.reconciles = of_all / len(self.subscriptions)
+        self.year.reconciles_run = sum(took.values())
+        self.year.reconciles = (of_all + YEAR_DAYS * SCHEDULE_ACTIONS) / len(self.subscriptions)
 
     @property
     def _renewals(self) -> list[str]:
