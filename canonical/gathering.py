@@ -134,10 +134,11 @@ class KeptAnswer(Fact):
 
 
 class AnswersWanted(Fact):
-    """Asks for answers to questions about an account that were given after `since`; `asked` are
-    the questions by the connection that they would be put to."""
+    """Asks for answers to questions about a contract and its account that were given after `since`;
+    `asked` are the questions by the connection that they would be put to."""
 
     account_id: str
+    contract_id: str = ""
     since: datetime
     asked: dict[str, list[Asked]]
 
@@ -164,6 +165,6 @@ class AnswerBook(Protocol):
         ...
 
     async def answers(self, wanted: AnswersWanted) -> Answers:
-        """The answers on record; of an account about which anything was heard since it was asked,
-        none, since they may be about what was."""
+        """The answers on record; none where anything was read of the account or the contract since,
+        because they may be about what was."""
         ...

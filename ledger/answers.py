@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlmodel import Session
 
+from canonical.facts import Kind
 from canonical.gathering import Answers, AnswersWanted, GatheredAnswer, KeptAnswer, Round
 from ledger.database import Database
 from ledger.models.intake import subjects
@@ -53,9 +54,12 @@ def _answers(session: Session, wanted: AnswersWanted) -> Answers:
         for connection, several in wanted.asked.items()
         for one in several
     }
-    heard_at = (
+    is_contract = and_(
+        subjects.c.kind == Kind.CONTRACT.value, subjects.c.subject_id == wanted.contract_id
+    )
+    read_at = (
         select(func.max(subjects.c.recorded_at))
-        .where(subjects.c.account_id == wanted.account_id)
+        .where(or_(subjects.c.account_id == wanted.account_id, is_contract))
         .scalar_subquery()
     )
     rows = session.connection().execute(
@@ -63,7 +67,7 @@ def _answers(session: Session, wanted: AnswersWanted) -> Answers:
             answers.c.connection.in_(wanted.asked),
             answers.c.question.in_({question for _, question in asked}),
             answers.c.asked_at > wanted.since,
-            answers.c.asked_at > func.coalesce(heard_at, wanted.since),
+            answers.c.asked_at > func.coalesce(read_at, wanted.since),
         )
     )
     return Answers(

@@ -24,8 +24,6 @@ SHUTDOWN_GRACE = timedelta(seconds=30)
 # only if its start is on record within a second: with five polls on each of six queues a starving
 # server misses that now and then, and the task is lost until its attempt times out.
 ACTIVITY_POLLS = PollerBehaviorAutoscaling(minimum=1, maximum=5, initial=1)
-# A process kept in memory takes 0.18 MB; one that was let go is replayed (25 ms) when it wakes up.
-WORKFLOWS_CACHED_MAX = 600
 WORKFLOW_POLLS = 2  # the least: one for the sticky queue, one for new processes
 log = logging.getLogger(__name__)
 
@@ -76,7 +74,7 @@ def workers_of(client: Client, house: Composition, served: list[Connection]) -> 
                 interceptors=[FailureInterceptor()],
                 max_concurrent_local_activities=settings.worker.concurrent_max,
                 max_concurrent_workflow_task_polls=WORKFLOW_POLLS,
-                max_cached_workflows=WORKFLOWS_CACHED_MAX,
+                max_cached_workflows=settings.worker.cached_max,
                 graceful_shutdown_timeout=SHUTDOWN_GRACE,
             )
         )

@@ -29,6 +29,7 @@ from canonical.gathering import (
     RenewalSource,
     Round,
 )
+from canonical.renewal import ContractTerms
 from workflows.renewal_sources import due_by_calendar, questions
 from workflows.sources import Heard, Question
 from workflows.steps import note
@@ -103,10 +104,13 @@ async def _put(round_: Round) -> Gathered | None:
     return told
 
 
-async def on_record(account_id: str, asked: Mapping[RenewalSource, Question]) -> Heard:
+async def on_record(terms: ContractTerms, asked: Mapping[RenewalSource, Question]) -> Heard:
     """What was answered to these questions this morning, by source and connection."""
     wanted = AnswersWanted(
-        account_id=account_id, since=workflow.now() - FRESH, asked=by_connection(asked)
+        account_id=terms.account_id,
+        contract_id=terms.contract_id,
+        since=workflow.now() - FRESH,
+        asked=by_connection(asked),
     )
     answers: Answers = await note(PortfolioActivities.answers, wanted)
     return {

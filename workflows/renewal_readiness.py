@@ -227,7 +227,7 @@ class RenewalReadiness(Showing):
             self._paid_as_agreed = False  # what is paid from now on may be missing in the answer
         rounded = {one: asked[one] for one in asked if one in by_calendar and one not in wanted}
         calm = workflow.now() - self._asked_at >= FRESH
-        heard = await on_record(self.account_id, rounded) if rounded and calm else {}
+        heard = await on_record(self.known, rounded) if rounded and calm else {}
         self._asked_at = workflow.now()
         await self.sources.ask(asked, self.today, heard)
         self.terms = self.sources.said(RenewalSource.TERMS) or self.terms

@@ -47,7 +47,10 @@ async def answer(book: SqlAnswers, at: datetime, said: str, asked: Asked = INCID
 async def found(book: SqlAnswers, since: datetime, *asked: Asked) -> list[tuple[str, str]]:
     """What is on record for Globex since a moment."""
     wanted = AnswersWanted(
-        account_id=GLOBEX, since=since, asked={"zendesk": list(asked or (INCIDENTS,))}
+        account_id=GLOBEX,
+        contract_id="sub_globex",
+        since=since,
+        asked={"zendesk": list(asked or (INCIDENTS,))},
     )
     return [(one.source.name, one.body["said"]) for one in (await book.answers(wanted)).found]
 
@@ -67,15 +70,30 @@ async def test_an_answer_that_is_too_old_is_none(book: SqlAnswers) -> None:
     assert await found(book, FIVE + HOUR) == []
 
 
-@pytest.mark.parametrize(("heard", "holds"), [(-60, True), (60, False)])
-async def test_an_answer_holds_while_nothing_is_heard_of_the_account(
-    db: Database, book: SqlAnswers, clock: Clock, heard: float, holds: bool
+@pytest.mark.parametrize(
+    ("read", "contract_id", "account_id", "holds"),
+    [
+        (-60, "sub_globex", GLOBEX, True),
+        (60, "sub_globex", GLOBEX, False),
+        (60, "sub_globex", "", False),
+        (60, "sub_hooli", GLOBEX, False),
+        (60, "sub_hooli", "hooli", True),
+    ],
+)
+async def test_an_answer_holds_while_nothing_is_read_of_account_and_contract(
+    db: Database,
+    book: SqlAnswers,
+    clock: Clock,
+    read: float,
+    contract_id: str,
+    account_id: str,
+    holds: bool,
 ) -> None:
-    """A record of the account that was read after the round may have changed what was answered."""
+    """A record that was read after the round may have changed what was answered."""
     await answer(book, FIVE, "three cases")
-    clock.now = FIVE + timedelta(seconds=heard)
+    clock.now = FIVE + timedelta(seconds=read)
     contract = ContractFacts(
-        id="sub_globex", version="v1", changed_at=FIVE, account_id=GLOBEX,
+        id=contract_id, version="v1", changed_at=FIVE, account_id=account_id,
         status="active", terms_digest="t1",
     )  # fmt: skip
     await Inbox(db).store(MemorySource().change(contract))
