@@ -1,6 +1,6 @@
 """What a renewal is made of: its six sources, what each is asked, and whom an event is about."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import date, timedelta
 
 from activities.crm import CrmActivities
@@ -51,7 +51,7 @@ def due_by_calendar(window_of: date | None, today: date) -> frozenset[RenewalSou
 
 
 def questions(
-    wanted: Iterable[RenewalSource],
+    wanted: Collection[RenewalSource],
     start: RenewalStart,
     account_id: str,
     renews_on: date | None,
@@ -72,7 +72,9 @@ def questions(
             account_id=account_id, opportunity_id=start.opportunity_id, renews_on=renews_on
         )
         known[RenewalSource.DEAL] = Question(CrmActivities.renewal_opportunity, deal, [start.crm])
-    return {source: known[source] for source in wanted if source in known}
+    return {
+        source: known[source] for source in RenewalSource if source in known and source in wanted
+    }
 
 
 def with_answers(request: TakeSnapshot, sources: Sources[RenewalSource]) -> TakeSnapshot:

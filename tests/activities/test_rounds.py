@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.gathering import Rounds
+from activities.gathering import ANSWER_BYTES_MAX, Rounds
 from canonical.errors import NotFound, TielineError, Unavailable
 from canonical.gathering import AnswersWanted, Asked, Gathered, RenewalSource, Round
 from canonical.renewal import IncidentFacts
@@ -90,3 +90,17 @@ async def test_a_system_that_is_away_is_not_asked_on(put: Put) -> None:
     gathered = await put(desk, *accounts)
     assert gathered == Gathered(unanswered=40)
     assert len(desk.asked) <= 8
+
+
+async def test_an_answer_too_long_for_a_history_is_left_to_its_process(put: Put) -> None:
+    """It is asked alone, and may carry more."""
+    long = "a" * ANSWER_BYTES_MAX
+    assert await put(Desk(), "bb", long) == Gathered(answered=1, unanswered=1)
+
+
+async def test_a_round_ends_in_time(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has not asked by then, the processes ask."""
+    monkeypatch.setattr("activities.gathering.SECONDS_MAX", 0.0)
+    desk = Desk()
+    assert await put(desk, "a", "bb") == Gathered(unanswered=2)
+    assert desk.asked == []
