@@ -6,12 +6,14 @@ from typing import Protocol
 
 from temporalio import activity
 
+from activities.context import current_process
+from canonical.book import PortfolioBook
 from canonical.errors import Rejected
 from canonical.facts import InvoiceFacts, InvoiceStatus
 from canonical.renewal import ContractTerms
 from canonical.renewal_messages import ContractQuestion
 from canonical.risk import AccountInvoices
-from canonical.risk_messages import AccountQuestion
+from canonical.risk_messages import AccountQuestion, AssessedRisk, AssessRisk
 
 # What one answer in a history can carry (2 MB are refused; an invoice takes about 0.5 KB).
 INVOICES_MAX = 2000
@@ -31,11 +33,12 @@ class FinancePort(Protocol):
 
 
 class FinanceActivities:
-    """What processes ask of the owner of invoices and contracts; nothing is written."""
+    """What processes ask of the owner of invoices and contracts; nothing is written there."""
 
-    def __init__(self, port: FinancePort, connection: str) -> None:
+    def __init__(self, port: FinancePort, connection: str, book: PortfolioBook) -> None:
         self._port = port
         self._connection = connection
+        self._book = book
 
     @activity.defn(name="finance.invoices")
     async def invoices(self, question: AccountQuestion) -> AccountInvoices:
@@ -51,6 +54,19 @@ class FinanceActivities:
             as_of=datetime.now(UTC),
             invoices=what_is_owed_first(found, question.account_id),
         )
+
+    @activity.defn(name="finance.assess_risk")
+    async def assess_risk(self, request: AssessRisk) -> AssessedRisk:
+        """Judge an account from its invoices here, and those that other owners told before (R75).
+
+        What it owes is kept in the ledger, and does not go into the process's history.
+        """
+        question = AccountQuestion(
+            account_id=request.account_id, today=request.today, since=request.today
+        )
+        said = [*(request.sources or []), await self.invoices(question)]
+        complete = request.model_copy(update={"sources": said})
+        return await self._book.assess(complete, current_process())
 
     @activity.defn(name="finance.contract")
     async def contract(self, question: ContractQuestion) -> ContractTerms:

@@ -49,13 +49,14 @@ class AccountQuestion(Fact):
 class AssessRisk(Fact):
     """Assess an account from what the owners of its invoices said; the assessment is kept.
 
-    `family` is None where the CRM's was read before in this episode.
+    Without `sources` they said what is on record; `family` is None where the CRM's was read before
+    in this episode.
     """
 
     account_id: str
     cause: str
     today: date
-    sources: list[AccountInvoices]
+    sources: list[AccountInvoices] | None = None
     family: AccountFamily | None = None
 
 

@@ -34,18 +34,10 @@ from ledger.case_records import (
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
 from ledger.events import append_event, event_of
-from ledger.models.desk import processes
 from ledger.models.evidence import evidence
+from ledger.standing import keep_standing
 from ledger.upserts import Upsert
 
-_KEPT_AT_START = {"workflow_id", "started_at"}
-_PUT_PROCESS = Upsert(
-    processes,
-    lambda insert: insert.on_conflict_do_update(
-        index_elements=[processes.c.workflow_id],
-        set_={c.name: insert.excluded[c.name] for c in processes.c if c.name not in _KEPT_AT_START},
-    ),
-)
 _KEEP_EVIDENCE = Upsert(evidence, lambda insert: insert.on_conflict_do_nothing())
 
 
@@ -120,13 +112,7 @@ class SqlDesk:
 
     async def record_process(self, record: ProcessRecord) -> None:
         """Note where a process stands now."""
-        now = self._clock()
-        row = record.model_dump(mode="json", exclude={"process", "value"})
-        row |= record.process.model_dump() | {"started_at": now, "updated_at": now}
-        value = record.value
-        row |= {"value_minor": value.amount_minor if value else None}
-        row |= {"value_currency": value.currency if value else None}
-        await self._db.run(lambda s: _PUT_PROCESS.run(s, row))
+        await self._db.run(lambda s: keep_standing(s, record, self._clock()))
 
     async def keep_evidence(self, bodies: Sequence[Any]) -> list[str]:
         """Store bodies under their digests, each once; returns the digests in the same order."""

@@ -1,5 +1,6 @@
 """The newest assessment of each account's payments, and what others are shown of it (R75)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -8,16 +9,20 @@ from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from canonical.book import KeptRisk
+from canonical.desk import ProcessRecord
 from canonical.effects import ProcessRef
 from canonical.ids import digest
 from canonical.portfolio import RiskUpdate
-from canonical.risk import RiskAssessment, RiskLevel
+from canonical.risk import AccountInvoices, RiskAssessment, RiskLevel
 from canonical.risk_messages import AssessedRisk, AssessRisk
 from domain.judging import Judge
 from ledger import audit
 from ledger.families import absorbed, name_of, subsidiaries
 from ledger.models.portfolio import risks
+from ledger.standing import has_open_case, keep_standing
 from ledger.upserts import Upsert
+
+EXCEPTION = "exception"
 
 _PUT = Upsert(
     risks,
@@ -32,8 +37,9 @@ _RISK = select(risks).where(risks.c.account_id == bindparam("of_account"))
 def keep_assessment(
     session: Session, judge: Judge, request: AssessRisk, process: ProcessRef, now: datetime
 ) -> AssessedRisk:
-    """Judge an account with its subsidiaries and what was merged into it, and keep that; what there
-    is to tell goes into the audit when it is another than before."""
+    """Judge an account with its subsidiaries and what was merged into it, and keep that, with where
+    its process stands by it; what there is to tell goes into the audit when it is another than
+    before."""
     known = session.connection().execute(_RISK, {"of_account": request.account_id}).first()
     parent, name = (known.parent_id, known.account_name) if known else ("", "")
     before = RiskAssessment.model_validate(known.body) if known else None
@@ -41,9 +47,12 @@ def keep_assessment(
     if request.family is not None:
         survivor = request.family.merged_into
         parent, name = survivor or request.family.parent_id, name_of(request.family) or name
+    said = request.sources
+    if said is None:
+        said = [AccountInvoices.model_validate(one) for one in known.invoices] if known else []
     below = subsidiaries(session, request.account_id, request.family)
     merged = absorbed(session, request.account_id)
-    own = [*request.sources, *chain.from_iterable(merged.values())]
+    own = [*said, *chain.from_iterable(merged.values())]
     found = judge.risk(request.account_id, own, below, before, request.today)
     found = found.model_copy(update={"absorbed": list(merged), "merged_into": survivor})
     assessed = AssessedRisk(
@@ -52,18 +61,34 @@ def keep_assessment(
         score=found.score,
         held=found.overdue[0] if found.overdue else None,
         open=_is_open(found),
-        known=all(source.known for source in request.sources),
+        known=all(source.known for source in said),
         changes_on=found.changes_on,
         parent_id=parent,
         account_name=name,
         digest=_digest_of(found),
     )
-    row = _row(request, found, assessed, process, now)
+    row = _row(request, said, found, assessed, process, now)
     if known is None or known.digest != assessed.digest:
         body = {"level": found.level, "score": found.score, "digest": assessed.digest}
         audit.append(session, process.workflow_id, "risk.assessed", request.account_id, body, now)
     _PUT.run(session, row)
+    keep_standing(session, _standing(session, request, assessed, process), now)
     return assessed
+
+
+def _standing(
+    session: Session, request: AssessRisk, assessed: AssessedRisk, process: ProcessRef
+) -> ProcessRecord:
+    """The level is the stage, except while a person is to decide something."""
+    waits = has_open_case(session, process.workflow_id)
+    return ProcessRecord(
+        process=process,
+        business_id=request.account_id,
+        stage=EXCEPTION if waits else assessed.level.value,
+        account_id=request.account_id,
+        account_name=assessed.account_name,
+        value=assessed.held,
+    )
 
 
 def kept_risk(session: Session, account_id: str) -> KeptRisk | None:
@@ -114,6 +139,7 @@ def _is_open(found: RiskAssessment) -> bool:
 
 def _row(
     request: AssessRisk,
+    said: Sequence[AccountInvoices],
     found: RiskAssessment,
     assessed: AssessedRisk,
     process: ProcessRef,
@@ -129,7 +155,7 @@ def _row(
         "changes_on": found.changes_on,
         "digest": assessed.digest,
         "body": found.model_dump(mode="json"),
-        "invoices": [source.model_dump(mode="json") for source in request.sources],
+        "invoices": [source.model_dump(mode="json") for source in said],
         "workflow_id": process.workflow_id,
         "updated_at": now,
     }

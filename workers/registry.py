@@ -90,7 +90,7 @@ def connection_activities(
             ]
         case Role.BILLING:
             billing = BillingActivities(cast(BillingPort, port), name, effects)
-            finance = FinanceActivities(cast(BillingPort, port), name)
+            finance = FinanceActivities(cast(BillingPort, port), name, book)
             return [
                 billing.activate_subscription,
                 billing.cancel_subscription,
@@ -98,7 +98,7 @@ def connection_activities(
             ]
         case Role.ERP:
             erp = ErpActivities(cast(ErpPort, port), name, effects)
-            finance = FinanceActivities(cast(ErpPort, port), name)
+            finance = FinanceActivities(cast(ErpPort, port), name, book)
             return [
                 erp.register_customer,
                 erp.book_order,
@@ -134,4 +134,4 @@ def _finance(finance: FinanceActivities, answers: AnswerBook) -> list[Callable[.
         RenewalSource.INVOICES: finance.invoices,
         RenewalSource.TERMS: finance.contract,
     }
-    return [*reads.values(), Rounds(answers, reads).gather]
+    return [finance.assess_risk, *reads.values(), Rounds(answers, reads).gather]

@@ -97,7 +97,7 @@ class ExceptionDesk(Standing):
 
     async def resume(self) -> None:
         """Come to the stage that the process is at, open cases and cancellation considered."""
-        self.enter(self._resumed())
+        self.enter(self.present_stage)
         await self.record_standing()
 
     @property
@@ -121,7 +121,9 @@ class ExceptionDesk(Standing):
             ),
         )
 
-    def _resumed(self) -> str:
+    @property
+    def present_stage(self) -> str:
+        """The stage that the process is at, open cases and cancellation considered."""
         if self.cases:
             return "exception"
         if self.cancel_reason is not None:
@@ -240,7 +242,7 @@ class ExceptionDesk(Standing):
         if case.filed.step == CANCELLATION:
             # No step waits for this case, so nobody else takes it off the desk.
             del self.cases[case.filed.case_id]
-            self.enter(self._resumed())
+            self.enter(self.present_stage)
         case.decision = resolution
 
     # Cancellation ----------------------------------------------------------------------------

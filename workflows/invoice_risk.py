@@ -33,16 +33,21 @@ from workflows.visibility import begun_risk
 from workflows.watching import morning
 
 # How long what the CRM said of an account's family is taken for true.
-FAMILY_KEPT = timedelta(days=7)
+FAMILY_KEPT = timedelta(days=14)
 PARENT = "parent"
 LEVELS = list(RiskLevel)
+# What operators find an account by that somebody is shown as a risk; at which level changes more
+# often, and is in the details and in the ledger.
+AT_RISK = "at_risk"
 
 
 class RiskSource(StrEnum):
-    """What an account's risk is made of, in the order in which it is asked for."""
+    """What an account's risk is made of, in the order in which it is asked for; who has the last
+    of its invoices judges all of them."""
 
     FAMILY = "the account's family"
     INVOICES = "open invoices"
+    RISK = "the account's risk"
 
 
 @workflow.defn(name="invoice-risk-to-health")
@@ -93,43 +98,59 @@ class InvoiceRiskToHealth(Showing):
     async def look(self) -> None:
         """Ask the owners of its invoices, and the CRM who stands above and below an account that is
         at risk: of any other, nobody is told anything."""
-        changes_on = self.risk.changes_on
-        may_be_at_risk = self.at_risk or (changes_on is not None and changes_on <= self.today)
-        wanted = (
-            {RiskSource.INVOICES, *self.family_if_due} if may_be_at_risk else {RiskSource.INVOICES}
-        )
-        await self.inquire(wanted)
-        await self.assess(self.invoices)
+        wanted = self.family_if_due if self.may_be_at_risk else set[RiskSource]()
+        await self.inquire({RiskSource.INVOICES, *wanted})
+        await self.ask_for_risk()
         if not self.at_risk:
             self.sources.dismiss(RiskSource.FAMILY)
         elif RiskSource.FAMILY not in wanted and self.family_if_due:
             await self.inquire(self.family_if_due)
-            await self.assess(self.invoices)
+            await self.assess(sources=None)
 
     async def inquire(self, wanted: Iterable[RiskSource]) -> None:
         """Ask some of the sources; a family that is not answered stays as it was."""
         account = AccountQuestion(account_id=self.account_id, today=self.today, since=self.today)
+        others = self.start.sources[:-1]
         questions = {
             RiskSource.FAMILY: Question(CrmActivities.family, self.account_id, [self.start.crm]),
-            RiskSource.INVOICES: Question(FinanceActivities.invoices, account, self.start.sources),
+            RiskSource.INVOICES: Question(FinanceActivities.invoices, account, others),
         }
         await self.sources.ask({one: questions[one] for one in wanted}, self.today)
         self.family = self.sources.said(RiskSource.FAMILY) or self.family
 
-    async def assess(self, said: list[AccountInvoices]) -> None:
-        """Judge the account as of today, from what the owners of its invoices say."""
-        request = AssessRisk(
+    async def ask_for_risk(self) -> None:
+        """The last of the owners judges the account, knowing what the others say; where it is away,
+        what it would say is not known."""
+        last = self.start.sources[-1:]
+        request = self.assessing(self.invoices)
+        question = Question(FinanceActivities.assess_risk, request, last)
+        await self.sources.ask({RiskSource.RISK: question}, self.today)
+        if (found := self.sources.said(RiskSource.RISK)) is not None:
+            self.take(found)
+        else:
+            await self.assess(sources=[*self.invoices, *map(self.unknown, last)])
+
+    async def assess(self, *, sources: list[AccountInvoices] | None) -> None:
+        """Judge the account from what the owners of its invoices say, or have said."""
+        self.take(await note(PortfolioActivities.assess_risk, self.assessing(sources)))
+
+    def assessing(self, sources: list[AccountInvoices] | None) -> AssessRisk:
+        """What is asked of whoever judges the account, as of today."""
+        return AssessRisk(
             account_id=self.account_id,
             cause=self.start.cause,
             today=self.today,
-            sources=said,
+            sources=sources,
             family=self.family,
         )
-        before, self.risk = self.risk, await note(PortfolioActivities.assess_risk, request)
-        self.worst = max(self.worst, self.risk.level, key=LEVELS.index)
-        self.account_name, self.value = self.risk.account_name, self.risk.held
-        if self.risk.level is not before.level or self.stage == "accepting":
-            await self.resume()
+
+    def take(self, found: AssessedRisk) -> None:
+        """Go by an assessment, with which the ledger has where the process stands."""
+        before, self.risk = self.risk, found
+        self.worst = max(self.worst, found.level, key=LEVELS.index)
+        self.account_name, self.value = found.account_name, found.held
+        if found.level is not before.level or self.stage == "accepting":
+            self.enter(self.present_stage)
 
     def show_everywhere(self) -> None:
         """Bring customer success and support to the newest assessment; neither holds the other."""
@@ -165,7 +186,7 @@ class InvoiceRiskToHealth(Showing):
 
     async def compensated(self) -> None:
         """Nobody watches any more: nothing is claimed of the account, nor counted for others."""
-        await self.assess([])
+        await self.assess(sources=[])
         await self.tell_parent()
 
     @property
@@ -174,19 +195,26 @@ class InvoiceRiskToHealth(Showing):
         return self.risk.level is not RiskLevel.NONE
 
     @property
+    def may_be_at_risk(self) -> bool:
+        """Whether it is, or is to be by today."""
+        changes_on = self.risk.changes_on
+        return self.at_risk or (changes_on is not None and changes_on <= self.today)
+
+    @property
     def invoices(self) -> list[AccountInvoices]:
-        """What each owner of its invoices says; of one that is away, that it is not known."""
-        unknown = AccountInvoices(
-            account_id=self.account_id, connection="", as_of=workflow.now(), known=False
+        """What each owner of its invoices but the last says."""
+        said = self.sources.all_said(RiskSource.INVOICES)
+        return [answer or self.unknown(name) for name, answer in said.items()]
+
+    def unknown(self, connection: str) -> AccountInvoices:
+        """What an owner of its invoices says that is away: that it is not known."""
+        return AccountInvoices(
+            account_id=self.account_id, connection=connection, as_of=workflow.now(), known=False
         )
-        return [
-            said or unknown.model_copy(update={"connection": name})
-            for name, said in self.sources.all_said(RiskSource.INVOICES).items()
-        ]
 
     @property
     def family_if_due(self) -> set[RiskSource]:
-        """The family is asked for once a week, and for as long as it is not known."""
+        """The family is asked for every two weeks, and for as long as it is not known."""
         due = self.sources.is_due(RiskSource.FAMILY, self.today, kept=FAMILY_KEPT)
         return {RiskSource.FAMILY} if due else set()
 
@@ -209,6 +237,11 @@ class InvoiceRiskToHealth(Showing):
     def untroubled_stage(self) -> str:
         """The level is the stage."""
         return self.risk.level.value
+
+    @property
+    def listed_stage(self) -> str:
+        """Whether it is at risk at all, instead of the level."""
+        return AT_RISK if self.stage in LEVELS[1:] else self.stage
 
     def reference_of(self, shown: ShownRisk) -> str:
         """The level that is shown, and the call to the CSM."""

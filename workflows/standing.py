@@ -76,8 +76,15 @@ class Standing:
         """Come to a coarse stage; one search-attribute update, since each is an action."""
         self.stage = stage
         filed = [case.filed for case in self.cases.values()]
-        self.publish(search_attributes(stage, self.account_id, self.legal_entity, filed))
+        self.publish(
+            search_attributes(self.listed_stage, self.account_id, self.legal_entity, filed)
+        )
         self.show()
+
+    @property
+    def listed_stage(self) -> str:
+        """The stage as operators' listings have it."""
+        return self.stage
 
     def publish(self, updates: list[SearchAttributeUpdate[Any]]) -> None:
         """Tell operators' listings."""

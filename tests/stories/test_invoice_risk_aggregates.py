@@ -115,9 +115,9 @@ async def test_an_account_that_is_merged_hands_its_risk_over(invoices: Invoices)
     await seen(portfolio, "high", "Globex GmbH")
     await eventually(lambda: calls_about_payment(portfolio))
 
-    # When they are merged, the next look a week later finds out
+    # When they are merged, the next look two weeks later finds out
     tieline.crm.merge(survivor, merged)
-    await portfolio.pass_days(7, portfolio.risk(merged))
+    await portfolio.pass_days(14, portfolio.risk(merged))
     await invoices.pay(invoice, "2000.00")
     await seen(portfolio, "", "Globex GmbH")
     await seen(portfolio, "high")
