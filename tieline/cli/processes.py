@@ -109,7 +109,8 @@ def progress(
             state, retrying = asyncio.run(_progress(settings, workflow_id))
         except NotBegun as put_off:
             said, later = str(put_off), {"stage": "not_begun", **put_off.details}
-            show(shared, {"workflow_id": workflow_id} | later, lambda: out.print(said))
+            later["workflow_id"] = workflow_id
+            show(shared, later, lambda: out.print(said, soft_wrap=True))
             return
         show(
             shared,
