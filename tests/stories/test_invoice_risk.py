@@ -59,16 +59,16 @@ async def test_overdue_escalated_paid(invoices: Invoices) -> None:
 
 async def test_paid_in_time(invoices: Invoices) -> None:
     """What is paid before it is due leaves no trace, and its renewal is none the worse for it."""
-    # Given Globex, which has a contract for four months, and an invoice that is due in ten days
+    # Given Globex, which has a contract for five months, and an invoice that is due in ten days
     portfolio = invoices.portfolio
-    deal = await won(portfolio, Term_Months__c=4)
+    deal = await won(portfolio, Term_Months__c=5)
     invoice = await invoices.late(deal, days=-10, net=30)
     renewal = await invoices.renewal(deal)
     await portfolio.standing(renewal, "waiting")
 
-    # When it pays, and then its due date passes, and a month
+    # When it pays, and then its due date passes, and two months
     await invoices.pay(invoice)
-    await portfolio.pass_days(40, renewal)
+    await portfolio.pass_days(70, renewal)
 
     # Then the view of its renewal, whose window is open, calls payments good
     view, *_ = await eventually(portfolio.views)
