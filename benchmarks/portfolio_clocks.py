@@ -1,8 +1,9 @@
 """Time of a portfolio: one calendar that vendors and processes are moved along, day by day.
 
-Each process has a clock of its own on the development server. One that the courier starts begins on
-the calendar's day: its first task is put off by as much as the calendar is ahead, and that is
-skipped. What is skipped stands in a history as events of its own, which production does not have.
+Each process has a clock of its own on the development server. One that the courier starts is on the
+calendar's day: its first task is put off by as much as the calendar is ahead, and that is skipped;
+what the courier itself puts it off by is added, and passes with the calendar. What is skipped
+stands in a history as events of its own, which production does not have.
 """
 
 import asyncio
@@ -81,7 +82,8 @@ class _Outbound(OutboundInterceptor):
             skipping = Skipping(enabled=True, max_session_skip_count=SKIPS_MAX)
             skipping.fast_forward_config.id = str(uuid4())
             skipping.fast_forward_config.duration.FromTimedelta(ahead)
-            input.start_delay, input.time_skipping_config = ahead, skipping
+            input.start_delay = ahead + (input.start_delay or timedelta())
+            input.time_skipping_config = skipping
         return await super().start_workflow(input)
 
 

@@ -18,15 +18,18 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from benchmarks.portfolio_clocks import Calendar, Clocks
-from benchmarks.portfolio_vendors import Vendors
+from benchmarks.portfolio_vendors import BILLING, Vendors
 from canonical.events import CanonicalEvent
+from canonical.facts import InvoiceFacts
 from canonical.ids import PROCESS_QUEUE
 from governance.catalogue import Catalogue, load_catalogue
+from ledger.clock import Clock
 from ledger.database import Database
 from ledger.events import append_event
 from ledger.migrate import upgrade
 from ledger.models.evidence import events as outbox
 from ledger.models.relay import deliveries, relays
+from ledger.records import put_record
 from simulators.serve import serving
 from simulators.warehouse import write_usage
 from tieline.children import child
@@ -61,6 +64,11 @@ class Stand:
     worker: psutil.Process
     settings: Settings
 
+    async def record(self, invoices: Sequence[InvoiceFacts]) -> None:
+        """Keep what intake would have read of these invoices."""
+        now = self.clocks.calendar.now()
+        await self.database.run(partial(_record, invoices=invoices, now=now))
+
     async def tell(self, events: Sequence[CanonicalEvent]) -> None:
         """Put events into the outbox, and wait until the courier has taken them."""
         for first in range(0, len(events), STORED_AT_ONCE):
@@ -85,6 +93,11 @@ class Stand:
         count = await self.database.read(lambda s: s.connection().execute(parked).scalar_one())
         if count:
             raise RuntimeError(f"the courier could not hand on {count} events")
+
+
+def _record(session: Session, invoices: Sequence[InvoiceFacts], now: datetime) -> None:
+    for invoice in invoices:
+        put_record(session, BILLING, invoice, now)
 
 
 def _append(session: Session, events: Sequence[CanonicalEvent]) -> None:
@@ -121,7 +134,7 @@ async def standing(folder: Path, credentials: Credentials, accounts: int) -> Asy
         try:
             async with (
                 child(command, log) as worker,
-                _courier(clocks.courier_client, settings, database, catalogue),
+                _courier(clocks.courier_client, settings, database, catalogue, calendar.now),
             ):
                 await _serving(client)
                 process = psutil.Process(worker.pid)
@@ -132,15 +145,12 @@ async def standing(folder: Path, credentials: Credentials, accounts: int) -> Asy
 
 @asynccontextmanager
 async def _courier(
-    client: Client, settings: Settings, database: Database, catalogue: Catalogue
+    client: Client, settings: Settings, database: Database, catalogue: Catalogue, clock: Clock
 ) -> AsyncIterator[None]:
     prompt = settings.relay.model_copy(update={"poll_seconds": COURIER_POLL_SECONDS})
     stop = asyncio.Event()
-    running = asyncio.create_task(
-        run_courier(
-            client, settings.model_copy(update={"relay": prompt}), database, catalogue, stop
-        )
-    )
+    settings = settings.model_copy(update={"relay": prompt})
+    running = asyncio.create_task(run_courier(client, settings, database, catalogue, stop, clock))
     try:
         yield
     finally:

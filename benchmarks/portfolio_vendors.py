@@ -10,8 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from adapters.gainsight.mapping import ACCOUNT_FIELD, REFERENCE_FIELD
+from adapters.stripe.facts import from_stripe_invoice
 from adapters.stripe.mapping import ACCOUNT, OPPORTUNITY, TERM
 from benchmarks.portfolio_clocks import Calendar
+from canonical.facts import InvoiceFacts
 from simulators.gainsight import GainsightSimulator
 from simulators.kernel import Simulator
 from simulators.salesforce import SalesforceSimulator
@@ -25,6 +27,7 @@ from simulators.stripe.store import Call
 from simulators.stripe.subscriptions import create as create_subscription
 from simulators.zendesk import ZendeskSimulator
 
+BILLING = "billing"
 MONTHLY_MINOR = 50_000
 MONTHS = 12
 TERMS_DAYS = 30
@@ -94,6 +97,12 @@ class Vendors:
     def pay(self, subscription: Subscription, month: int) -> Obj:
         """A month's invoice is paid in full."""
         return settle(self.billing.account, Call((), {}), subscription.invoices[month])
+
+    def read(self, subscription: Subscription, month: int) -> InvoiceFacts:
+        """A month's invoice as it is now."""
+        customer = self.billing.account.customers.need(subscription.customer_id)
+        invoice, now = {**subscription.invoices[month], "customer": customer}, self.calendar.now()
+        return from_stripe_invoice(invoice, known_at=now, changed_at=now)
 
     def win_renewal(self, subscription: Subscription) -> None:
         """The renewal's deal is won; nobody is told, the next look sees it."""

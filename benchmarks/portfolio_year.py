@@ -1,9 +1,10 @@
 """A year of every subscription, day by day along one calendar, and what was measured of it.
 
 Twelve invoices fall due thirty days after they were posted. Ten are paid five days early; the third
-and the ninth are late: overdue is told the day after, and they are paid so many days after that
-they were due. The ninth is paid after the renewal's window has opened, the third long before. The
-renewal's deal is won a few days before the contract ends, and seen the day after that.
+and the ninth are late: overdue is told the day after, the grace is over after six days, and they
+are paid so many days after that they were due. The ninth is paid after the renewal's window has
+opened, the third long before. The renewal's deal is won a few days before the contract ends, and
+seen the day after that.
 """
 
 import time
@@ -19,7 +20,7 @@ from benchmarks.phases import progress
 from benchmarks.portfolio_clocks import side_by_side
 from benchmarks.portfolio_histories import Histories, Kept, read
 from benchmarks.portfolio_stand import Stand
-from benchmarks.portfolio_vendors import MONTHS, TERMS_DAYS, Subscription
+from benchmarks.portfolio_vendors import BILLING, MONTHS, TERMS_DAYS, Subscription
 from benchmarks.stand import actions_told, cpu_seconds, peak_mb
 from canonical.clocks import RECONCILE, Reconciled, ReconcileStart
 from canonical.events import (
@@ -38,9 +39,10 @@ from canonical.renewal_messages import renewal_id
 from canonical.risk_messages import RiskEnded, invoice_risk_id
 from ledger.models.portfolio import snapshots
 
-BILLING = "billing"
 LATE_MONTHS = (2, 8)
 EARLY_DAYS = 5
+# The day after the grace of the shipped catalogue, counted from the due date.
+GRACE_OVER_DAYS = 6
 MONTH_DAYS = 30
 YEAR_DAYS = 365
 # The windows of the shipped catalogue before a contract's last day, and the day after it.
@@ -136,6 +138,7 @@ class Life:
             days[month * MONTH_DAYS].append(_Happening("post", month))
             if month in LATE_MONTHS:
                 days[due + 1].append(_Happening("overdue", month))
+                days[due + GRACE_OVER_DAYS].append(_Happening("begin"))
                 days[due + self.days_late].append(_Happening("pay", month))
             else:
                 days[due - EARLY_DAYS].append(_Happening("pay", month))
@@ -168,6 +171,8 @@ class Life:
                 await self._move(self._renewals)
             elif one.what == "reconcile":
                 continue
+            elif one.what == "begin":  # what was put off for as long as the grace
+                await self._move(self._risks)
             elif one.what == "win":
                 for subscription in self.subscriptions:
                     self.vendors.win_renewal(subscription)
@@ -203,6 +208,9 @@ class Life:
             self._at_risk = True
         make = {"post": self._posted, "pay": self._paid, "overdue": self._overdue}
         events = [make[happening.what](one, happening.month) for one in self.subscriptions]
+        await self.stand.record(
+            [self.vendors.read(one, happening.month) for one in self.subscriptions]
+        )
         await self._hand(events, touched)
         if happening.what == "pay" and happening.month in LATE_MONTHS:
             self._at_risk = False

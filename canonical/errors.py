@@ -4,6 +4,7 @@ TielineError
 ├── Transient                 retried with backoff; never reaches a person before its objective
 │   ├── RateLimited           the vendor asked us to slow down (`retry_after_seconds` when it said)
 │   ├── Unavailable           no answer, or a 5xx before anything was done
+│   │   └── NotBegun          a process that is put off, and answers nothing until it begins
 │   ├── Busy                  another attempt holds the same effect or record
 │   └── OutcomeUnknown        a write whose answer was lost: probe before writing again
 ├── Terminal                  a configuration or programming fault; retried only after a person acts
@@ -97,6 +98,10 @@ class RateLimited(Transient):
 
 class Unavailable(Transient):
     """No answer, or a refusal before anything was done."""
+
+
+class NotBegun(Unavailable):
+    """A process whose beginning is put off; `details` say until when (`begins_at`)."""
 
 
 class Busy(Transient):

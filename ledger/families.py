@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlmodel import Session
 
 from canonical.portfolio import AccountFamily
 from canonical.risk import AccountInvoices
+from ledger.database import Database
 from ledger.models.portfolio import risks
 
 FAMILY_MAX = 1000
@@ -25,6 +26,12 @@ def subsidiaries(
     wanted = select(risks.c.invoices).where(risks.c.account_id.in_(below[:FAMILY_MAX]))
     rows = session.connection().execute(wanted).scalars()
     return [AccountInvoices.model_validate(one) for many in rows for one in many]
+
+
+async def has_others_below(db: Database, account_id: str) -> bool:
+    """Whether another account was ever found below this one, or merged into it."""
+    wanted = select(exists().where(risks.c.parent_id == account_id))
+    return bool(await db.read(lambda s: s.connection().execute(wanted).scalar()))
 
 
 def absorbed(session: Session, account_id: str) -> dict[str, list[AccountInvoices]]:

@@ -118,14 +118,15 @@ def _take(session: Session, hints: Sequence[PendingEvent], facts: AnyFacts, now:
         body = {"event_id": hint.event_id, "version": facts.version, "events": [e.id for e in new]}
         subject = f"{hint.source}/{facts.kind}/{facts.id}"
         audit.append(session, ACTOR, "record.read", subject, body, now)
-    _PUT.run(session, _row(hint, facts, now))
+    put_record(session, hint.source, facts, now)
     _settle(session, hints, facts, InboxState.RECORDED, now)
     return Taken(state=InboxState.RECORDED, events=[event.id for event in new])
 
 
-def _row(hint: PendingEvent, facts: AnyFacts, now: datetime) -> dict[str, Any]:
-    return {
-        "connection": hint.source,
+def put_record(session: Session, connection: str, facts: AnyFacts, now: datetime) -> None:
+    """Keep a read as the newest of its record, whatever it was before; nothing follows from it."""
+    row: dict[str, Any] = {
+        "connection": connection,
         "kind": facts.kind.value,
         "subject_id": facts.id,
         "version": facts.version,
@@ -134,6 +135,7 @@ def _row(hint: PendingEvent, facts: AnyFacts, now: datetime) -> dict[str, Any]:
         "changed_at": facts.changed_at,
         "recorded_at": now,
     }
+    _PUT.run(session, row)
 
 
 def _settle(

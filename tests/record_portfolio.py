@@ -33,7 +33,7 @@ async def risk_escalated_and_paid(portfolio: Portfolio) -> Runs:
     invoices = InBilling(portfolio)
     invoice = await invoices.late(await won(portfolio), days=2)
     process = portfolio.risk(portfolio.tieline.account("Globex"))
-    await portfolio.standing(process, "none")
+    await portfolio.put_off(process)
     for days, stage in ((4, "watch"), (10, "high"), (30, "critical")):
         await portfolio.pass_days(days, process)
         await seen(portfolio, stage)

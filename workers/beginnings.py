@@ -25,7 +25,7 @@ class Beginnings:
         return AccountRisk(
             account_id=str(event.body.get("account_id", "")),
             cause=event.id,
-            sources=self._invoice_sources(),
+            sources=self.invoice_sources(),
             crm=self._serving(Role.CRM, event.legal_entity),
             success=self._serving(Role.SUCCESS, event.legal_entity),
             support=self._serving(Role.SUPPORT, event.legal_entity),
@@ -53,7 +53,7 @@ class Beginnings:
             contract_id=contract_id,
             connection=connection,
             opportunity_id=opportunity_id,
-            sources=self._invoice_sources(),
+            sources=self.invoice_sources(),
             crm=self._serving(Role.CRM, legal_entity),
             success=self._serving(Role.SUCCESS, legal_entity),
             support=self._serving(Role.SUPPORT, legal_entity),
@@ -64,7 +64,8 @@ class Beginnings:
         """The connections that own contracts, by the preset in force."""
         return owning(self.settings.connections.values(), self.catalogue.systems, CONTRACT_STATE)
 
-    def _invoice_sources(self) -> list[str]:
+    def invoice_sources(self) -> list[str]:
+        """The connections that own invoices, by the preset in force."""
         return invoice_sources(self.settings.connections.values(), self.catalogue.systems)
 
     def _serving(self, role: Role, legal_entity: str) -> str:

@@ -21,6 +21,7 @@ from canonical.renewal_messages import renewal_id
 from canonical.risk_messages import invoice_risk_id
 from governance.catalogue import Catalogue
 from governance.processes import Per, Process
+from ledger.clock import Clock, utc_now
 from ledger.database import Database
 from ledger.payments import is_payment_awaited
 from ledger.relay import SqlRelay
@@ -28,6 +29,7 @@ from ledger.scopes import Lease
 from ledger.views.processes import list_processes
 from tieline.settings import Settings
 from workers.beginnings import Beginnings
+from workers.grace import grace_left
 from workers.relay import keep_relaying
 from workers.relay_targets import SubscriberTarget
 from workflows.visibility import begun, begun_risk
@@ -52,6 +54,7 @@ class ProcessEndpoint:
     db: Database
     catalogue: Catalogue
     beginnings: Beginnings
+    clock: Clock = utc_now
 
     async def deliver(self, event: OutboxEvent) -> Delivery:
         """Start or signal each process that consumes the event; none is as good as one.
@@ -91,6 +94,7 @@ class ProcessEndpoint:
         if not begins:
             await self._signal(workflow_id, event)
             return
+        put_off = await grace_left(self.db, self.beginnings, event, self.clock())
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await self.client.start_workflow(
                 "invoice-risk-to-health",
@@ -101,6 +105,7 @@ class ProcessEndpoint:
                 search_attributes=begun_risk(account_id),
                 start_signal="business_event",
                 start_signal_args=[_said(event)],
+                start_delay=put_off,
             )
 
     async def _begin_contract(self, event: OutboxEvent) -> None:
@@ -167,7 +172,12 @@ def _of(event: OutboxEvent, field: str) -> str:
 
 
 async def run_courier(
-    client: Client, settings: Settings, db: Database, catalogue: Catalogue, stop: asyncio.Event
+    client: Client,
+    settings: Settings,
+    db: Database,
+    catalogue: Catalogue,
+    stop: asyncio.Event,
+    clock: Clock = utc_now,
 ) -> None:
     """Take events to processes until `stop`; one courier at a time, whoever runs more."""
     ours = settings.relay
@@ -179,7 +189,7 @@ async def run_courier(
     target = SubscriberTarget(
         db,
         SqlRelay(db, TARGET, Lease(f"courier-{uuid4().hex}", ours.lease_seconds)),
-        ProcessEndpoint(client, db, catalogue, Beginnings(settings, catalogue)),
+        ProcessEndpoint(client, db, catalogue, Beginnings(settings, catalogue), clock),
         sorted(consumed),
         [],
         CONCURRENT,

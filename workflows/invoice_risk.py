@@ -196,7 +196,10 @@ class InvoiceRiskToHealth(Showing):
 
     @property
     def may_be_at_risk(self) -> bool:
-        """Whether it is, or is to be by today."""
+        """Whether it is, or is to be by today: it was begun for what is late, unless more than that
+        was heard since."""
+        if self.stage == "accepting":
+            return self.reasons <= 1
         changes_on = self.risk.changes_on
         return self.at_risk or (changes_on is not None and changes_on <= self.today)
 

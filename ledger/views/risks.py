@@ -93,8 +93,8 @@ async def show_risk(db: Database, account_id: str) -> RiskDetail:
     row = await db.read(lambda s: s.connection().execute(wanted).first())
     if row is None:
         raise NotFound(
-            f"account {account_id} was never assessed: none of its invoices was overdue since "
-            "Tieline knows them; `tieline risk list` has the accounts that were",
+            f"account {account_id} was never assessed: none of its invoices was past its grace "
+            "since Tieline knows them; `tieline accounts show` has what is on record of it",
             about=account_id,
         )
     return RiskDetail(

@@ -1,8 +1,14 @@
 """Starting, following and calling off one process from the command line."""
 
 import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from canonical.ids import quote_to_cash_id
+from temporalio.common import WorkflowIDConflictPolicy
+
+from canonical.ids import PROCESS_QUEUE, quote_to_cash_id
+from canonical.messages import BusinessEvent
+from canonical.risk_messages import AccountRisk, invoice_risk_id
 from tests.cli.terminal import Said, awaited
 from tests.stories.evidence import complete_but_for_payment
 from tests.world import World, eventually, line
@@ -140,3 +146,48 @@ async def test_a_step_that_is_retried_is_seen_with_its_last_failure(tieline: Wor
     said = await eventually(retried)
     assert said.code == 0
     assert re.search(r"^retrying  erp\.\w+: attempt \d+, ", said.out, re.MULTILINE), said.out
+
+
+async def test_a_process_that_is_put_off_says_when_it_begins(tieline: World) -> None:
+    """It cannot be asked before, and nobody is kept waiting; trouble begins it at once."""
+    config = ("--config", tieline.config)
+    account = tieline.account("Globex")
+    workflow = invoice_risk_id(account)
+
+    async def start(delay: timedelta | None) -> None:
+        options: dict[str, Any] = {
+            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+            "start_signal": "business_event",
+            "start_signal_args": [BusinessEvent(type="invoice.overdue")],
+            "start_delay": delay,
+        }
+        told = AccountRisk(account_id=account, cause="ev-1", sources=["billing"])
+        await tieline.client.start_workflow(
+            "invoice-risk-to-health", told, id=workflow, task_queue=PROCESS_QUEUE, **options
+        )
+
+    await start(timedelta(days=4))
+    shown = await awaited(*config, "progress", workflow)
+    state = await awaited(*config, "--json", "progress", workflow)
+    plan = await awaited(*config, "cancel", workflow)
+
+    begins = datetime.fromisoformat(state.json["begins_at"])
+    assert timedelta(days=3, hours=23) < begins - datetime.now(UTC) < timedelta(days=4)
+    assert state.json == {
+        "workflow_id": workflow,
+        "stage": "not_begun",
+        "begins_at": begins.isoformat(),
+    }
+    said = f"{workflow} has not begun: it begins at {begins:%Y-%m-%d %H:%M:%S}Z"
+    assert (shown.code, shown.out, shown.err) == (0, f"{said}\n", "")
+    assert (plan.code, plan.refusal) == (1, f"NotBegun: {said}")
+
+    # A payment that is told to it changes nothing; trouble, which starts it again, does
+    process = tieline.client.get_workflow_handle(workflow)
+    await process.signal("business_event", BusinessEvent(type="payment.received"))
+    still = await awaited(*config, "--json", "progress", workflow)
+    assert still.json == state.json
+    await start(None)
+    await process.result()
+    ended = await awaited(*config, "--json", "progress", workflow)
+    assert ended.json["stage"] == "completed"

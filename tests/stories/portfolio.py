@@ -101,6 +101,21 @@ class Portfolio:
 
         return str(await eventually(reached))
 
+    async def put_off(self, process: WorkflowHandle[Any, Any]) -> datetime:
+        """Wait until a process is there that has not begun; when it will, to the minute."""
+
+        async def found() -> datetime | None:
+            try:
+                there = await process.describe()
+            except RPCError:  # not started yet
+                return None
+            begins: datetime | None = there.execution_time
+            assert begins is not None and begins > there.start_time, "it has begun"
+            return begins
+
+        begins: datetime = await eventually(found)
+        return begins.replace(second=0, microsecond=0)
+
     async def stage(self, process: WorkflowHandle[Any, Any]) -> str:
         """Where a process stands."""
         return (await process.query("progress", result_type=Progress)).stage

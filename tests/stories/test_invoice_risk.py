@@ -1,11 +1,13 @@
 """Late invoices are a risk that people see, until it is over; in both ownership presets."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from temporalio.service import RPCError
 
+from canonical.facts import Kind
 from tests.stories.invoices import (
+    InBilling,
     Invoices,
     calls_about_payment,
     company,
@@ -15,7 +17,13 @@ from tests.stories.invoices import (
     seen,
     won,
 )
+from tests.stories.portfolio import Portfolio
 from tests.world import eventually
+
+
+def in_the_morning(days: int) -> datetime:
+    """When things are looked at, so many days from today."""
+    return datetime.combine(datetime.now(UTC) + timedelta(days=days), time(6), UTC)
 
 
 async def test_overdue_escalated_paid(invoices: Invoices) -> None:
@@ -25,9 +33,9 @@ async def test_overdue_escalated_paid(invoices: Invoices) -> None:
     deal = await won(portfolio)
     invoice = await invoices.late(deal, days=2)
 
-    # That is within the grace: somebody watches, and nobody is told
+    # That is within the grace: nobody looks before it is over, and nobody is told
     process = portfolio.risk(portfolio.tieline.account("Globex"))
-    await portfolio.standing(process, "none")
+    assert await portfolio.put_off(process) == in_the_morning(4)
     assert "Risk_Level__gc" not in company(portfolio)
 
     # Then the days pass, and the CSM is called once
@@ -51,16 +59,16 @@ async def test_overdue_escalated_paid(invoices: Invoices) -> None:
 
 async def test_paid_in_time(invoices: Invoices) -> None:
     """What is paid before it is due leaves no trace, and its renewal is none the worse for it."""
-    # Given Globex, which has a contract for four months, and an invoice that is due in ten days
+    # Given Globex, which has a contract for five months, and an invoice that is due in ten days
     portfolio = invoices.portfolio
-    deal = await won(portfolio, Term_Months__c=4)
+    deal = await won(portfolio, Term_Months__c=5)
     invoice = await invoices.late(deal, days=-10, net=30)
     renewal = await invoices.renewal(deal)
     await portfolio.standing(renewal, "waiting")
 
-    # When it pays, and then its due date passes, and a month
+    # When it pays, and then its due date passes, and two months
     await invoices.pay(invoice)
-    await portfolio.pass_days(40, renewal)
+    await portfolio.pass_days(70, renewal)
 
     # Then the view of its renewal, whose window is open, calls payments good
     view, *_ = await eventually(portfolio.views)
@@ -77,18 +85,37 @@ async def test_paid_in_time(invoices: Invoices) -> None:
 
 
 async def test_paid_within_the_grace(invoices: Invoices) -> None:
-    """A few days late is no risk: nobody ever hears of it."""
+    """A few days late is no risk: nobody ever hears of it, and the first look ends it."""
     portfolio = invoices.portfolio
     deal = await won(portfolio)
     invoice = await invoices.late(deal, days=2)
     process = portfolio.risk(portfolio.tieline.account("Globex"))
-    await portfolio.standing(process, "none")
+    assert await portfolio.put_off(process) == in_the_morning(4)
 
     await portfolio.pass_days(2, process)
     await invoices.pay(invoice)
+    await eventually(portfolio.all_delivered)
+    await portfolio.pass_days(2, process)
 
     assert (await process.result()).worst == "none"
     assert is_untouched(portfolio)
+
+
+async def test_further_trouble_within_the_grace_is_looked_at_at_once(
+    portfolio: Portfolio,
+) -> None:
+    """A refused card does not wait until the grace of the invoice is over."""
+    invoices = InBilling(portfolio)
+    deal = await won(portfolio)
+    invoice = await invoices.late(deal, days=2)
+    process = portfolio.risk(portfolio.tieline.account("Globex"))
+    assert await portfolio.put_off(process) == in_the_morning(4)
+
+    invoices.system.happen(invoice, "fail")
+    await portfolio.hear("billing", Kind.INVOICE, invoice)
+
+    await seen(portfolio, "watch")
+    assert await portfolio.stage(process) == "watch"
 
 
 async def test_net_45_has_ten_days_of_grace(invoices: Invoices) -> None:
@@ -97,7 +124,7 @@ async def test_net_45_has_ten_days_of_grace(invoices: Invoices) -> None:
     deal = await won(portfolio)
     await invoices.late(deal, days=7, net=45)
     process = portfolio.risk(portfolio.tieline.account("Globex"))
-    await portfolio.standing(process, "none")
+    assert await portfolio.put_off(process) == in_the_morning(4)
     assert is_untouched(portfolio)
 
     await portfolio.pass_days(4, process)

@@ -103,6 +103,29 @@ async def test_a_parent_whose_subsidiary_is_late(invoices: Invoices) -> None:
     assert len(calls_about_payment(portfolio, closed=True)) == 1
 
 
+async def test_what_a_subsidiary_tells_a_parent_that_is_put_off_waits_for_it(
+    portfolio: Portfolio,
+) -> None:
+    """A signal does not begin a process that is put off, but it is not lost."""
+    # Given Globex within its grace
+    invoices, tieline = InBilling(portfolio), portfolio.tieline
+    parent = tieline.account("Globex")
+    tieline.account("Globex GmbH", ParentId=parent)
+    own, below = await won(portfolio), await won(portfolio, "Globex GmbH")
+    await invoices.late(own, days=2)
+    process = portfolio.risk(parent)
+    await portfolio.put_off(process)
+
+    # When its subsidiary, which was never late before, is seen to be
+    await invoices.late(below, days=20)
+    await seen(portfolio, "high", "Globex GmbH")
+    assert (level(portfolio), flag(portfolio)) == ("", "")
+
+    # Then Globex is at risk with it once its own grace is over
+    await portfolio.pass_days(4, process)
+    await seen(portfolio, "high")
+
+
 async def test_an_account_that_is_merged_hands_its_risk_over(invoices: Invoices) -> None:
     """The CRM merges Globex GmbH into Globex: the late invoice is Globex's, and so is the call."""
     # Given two accounts, one of them late

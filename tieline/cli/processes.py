@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHand
 from adapters.registry import deal_id
 from canonical.connections import Connection, Role
 from canonical.desk import ResolutionOutcome
-from canonical.errors import Misconfigured
+from canonical.errors import Misconfigured, NotBegun
 from canonical.ids import PROCESS_QUEUE, quote_to_cash_id
 from canonical.messages import CancelRequest, CompensationPlan, Progress, QuoteToCashInput
 from ledger.database import Database
@@ -105,7 +105,13 @@ def progress(
     shared = context_of(context)
     settings = shared.settings()
     if workflow_id:
-        state, retrying = asyncio.run(_progress(settings, workflow_id))
+        try:
+            state, retrying = asyncio.run(_progress(settings, workflow_id))
+        except NotBegun as put_off:
+            said, later = str(put_off), {"stage": "not_begun", **put_off.details}
+            later["workflow_id"] = workflow_id
+            show(shared, later, lambda: out.print(said, soft_wrap=True))
+            return
         show(
             shared,
             {**state.model_dump(mode="json"), "retrying": retrying},
