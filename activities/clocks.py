@@ -8,8 +8,8 @@ from canonical.clocks import (
     ClockBook,
     ClockDeed,
     ClockKeeper,
-    ClockPlace,
     ClockState,
+    ClocksToKeep,
     ContractClock,
     KeptClock,
     ReconciledPage,
@@ -30,12 +30,12 @@ class ClockActivities:
         self._looks = looks
 
     @activity.defn(name="clocks.reconcile")
-    async def reconcile(self, place: ClockPlace) -> ReconciledPage:
+    async def reconcile(self, asked: ClocksToKeep) -> ReconciledPage:
         """Begin the clocks of a page that are missing, and move those that are wrong.
 
         Raises a Transient error when nobody can be told now; what was done by then is on record.
         """
-        page = await self._book.page(self._keeper.sources(), place)
+        page = await self._book.page(self._keeper.sources(), asked.after)
         kept: list[KeptClock] = []
         for first in range(0, len(page.contracts), CONCURRENT):
             some = page.contracts[first : first + CONCURRENT]
@@ -46,7 +46,10 @@ class ClockActivities:
             for one in done:
                 if isinstance(one, BaseException):
                     raise one
-        return ReconciledPage(looked_at=page.looked_at, kept=kept, after=page.after)
+        due = await self._looks.looks(LooksPlace(day=asked.day))
+        return ReconciledPage(
+            looked_at=page.looked_at, kept=kept, after=page.after, looks_due=bool(due)
+        )
 
     @activity.defn(name="clocks.due_looks")
     async def due_looks(self, place: LooksPlace) -> LooksPage:

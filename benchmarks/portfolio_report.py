@@ -34,7 +34,7 @@ class Row:
 
 def rows_of(years: Sequence[Year]) -> list[Row]:
     """The table's rows."""
-    actions = [year.actions for year in years]
+    actions = [year.histories.actions for year in years]
     longest = [float(year.histories.longest) for year in years]
     return [
         Row("events handled/s", [year.per_second for year in years]),
@@ -42,10 +42,9 @@ def rows_of(years: Sequence[Year]) -> list[Row]:
             "actions/subscription and year", actions, _growth(actions), f"<= {ACTIONS_MAX}",
             max(actions) <= ACTIONS_MAX,
         ),
-        Row("  a daily reconcile for all", [year.reconciles for year in years]),
-        Row("  its own processes", [year.histories.actions for year in years]),
-        Row("    by the server's own count", [year.own_actions_told for year in years]),
-        Row("    of the one with most", [float(y.histories.actions_most) for y in years]),
+        Row("  by the server's own count", [year.own_actions_told for year in years]),
+        Row("  of the one with most", [float(y.histories.actions_most) for y in years]),
+        Row("  with its share of a daily reconcile", [year.shared_actions for year in years]),
         *_kinds(years),
         Row("  beside: a look a day, reckoned", [float(DAILY_POLL_ACTIONS)] * len(years)),
         _grows("history events/subscription and year", [y.histories.events for y in years]),
@@ -107,7 +106,7 @@ def _title(days: int) -> str:
 def _kinds(years: Sequence[Year]) -> list[Row]:
     by_kind = [year.histories.by_kind for year in years]
     return [
-        Row(f"    {process}: {kind}", [one.get(process, {}).get(kind, 0.0) for one in by_kind])
+        Row(f"  {process}: {kind}", [one.get(process, {}).get(kind, 0.0) for one in by_kind])
         for process, kinds in by_kind[-1].items()
         for kind in kinds
     ]

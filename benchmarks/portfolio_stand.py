@@ -20,7 +20,7 @@ from temporalio.client import Client
 from benchmarks.portfolio_clocks import Calendar, Clocks
 from benchmarks.portfolio_vendors import BILLING, Vendors
 from canonical.events import CanonicalEvent
-from canonical.facts import InvoiceFacts
+from canonical.facts import AnyFacts
 from canonical.ids import PROCESS_QUEUE
 from governance.catalogue import Catalogue, load_catalogue
 from ledger.clock import Clock
@@ -64,10 +64,10 @@ class Stand:
     worker: psutil.Process
     settings: Settings
 
-    async def record(self, invoices: Sequence[InvoiceFacts]) -> None:
-        """Keep what intake would have read of these invoices."""
+    async def record(self, records: Sequence[AnyFacts]) -> None:
+        """Keep what intake would have read of these records of billing's."""
         now = self.clocks.calendar.now()
-        await self.database.run(partial(_record, invoices=invoices, now=now))
+        await self.database.run(partial(_record, records=records, now=now))
 
     async def tell(self, events: Sequence[CanonicalEvent]) -> None:
         """Put events into the outbox, and wait until the courier has taken them."""
@@ -95,9 +95,9 @@ class Stand:
             raise RuntimeError(f"the courier could not hand on {count} events")
 
 
-def _record(session: Session, invoices: Sequence[InvoiceFacts], now: datetime) -> None:
-    for invoice in invoices:
-        put_record(session, BILLING, invoice, now)
+def _record(session: Session, records: Sequence[AnyFacts], now: datetime) -> None:
+    for one in records:
+        put_record(session, BILLING, one, now)
 
 
 def _append(session: Session, events: Sequence[CanonicalEvent]) -> None:

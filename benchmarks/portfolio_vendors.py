@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from adapters.gainsight.mapping import ACCOUNT_FIELD, REFERENCE_FIELD
-from adapters.stripe.facts import from_stripe_invoice
+from adapters.stripe.facts import from_stripe_invoice, from_stripe_subscription
 from adapters.stripe.mapping import ACCOUNT, OPPORTUNITY, TERM
 from benchmarks.portfolio_clocks import Calendar
-from canonical.facts import InvoiceFacts
+from canonical.facts import ContractFacts, InvoiceFacts
 from simulators.gainsight import GainsightSimulator
 from simulators.kernel import Simulator
 from simulators.salesforce import SalesforceSimulator
@@ -103,6 +103,13 @@ class Vendors:
         customer = self.billing.account.customers.need(subscription.customer_id)
         invoice, now = {**subscription.invoices[month], "customer": customer}, self.calendar.now()
         return from_stripe_invoice(invoice, known_at=now, changed_at=now)
+
+    def read_contract(self, subscription: Subscription) -> ContractFacts:
+        """A contract as it is now."""
+        account, now = self.billing.account, self.calendar.now()
+        customer = account.customers.need(subscription.customer_id)
+        made = {**account.subscriptions.need(subscription.contract_id), "customer": customer}
+        return from_stripe_subscription(made, known_at=now, changed_at=now)
 
     def win_renewal(self, subscription: Subscription) -> None:
         """The renewal's deal is won; nobody is told, the next look sees it."""

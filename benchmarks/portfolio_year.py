@@ -79,7 +79,7 @@ class Year:
     outcomes: dict[str, int] = field(default_factory=dict)
 
     @property
-    def actions(self) -> float:
+    def shared_actions(self) -> float:
         """Actions a subscription, with its share of the daily reconciles of a year."""
         return self.histories.actions + self.reconciles
 
@@ -159,6 +159,7 @@ class Life:
             for one in self.subscriptions
         ]  # fmt: skip
         self.clocks.began(self._renewals)
+        await self.stand.record([self.vendors.read_contract(one) for one in self.subscriptions])
         await self._hand(made, self._renewals)
 
     async def _day(self, day: int, happenings: Sequence["_Happening"]) -> None:

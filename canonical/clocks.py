@@ -63,6 +63,13 @@ class ClockPlace(Fact):
     contract_id: str = ""
 
 
+class ClocksToKeep(Fact):
+    """Asks for a page of contracts to be reconciled, on the day of the asking process."""
+
+    after: ClockPlace
+    day: date
+
+
 class ClockPage(Fact):
     """The contracts of a page whose clocks should run, and where the next page begins."""
 
@@ -88,11 +95,13 @@ class KeptClock(Fact):
 
 
 class ReconciledPage(Fact):
-    """What a page came to; clocks that were as they should be are only counted."""
+    """What a page came to; clocks that were as they should be are only counted. `looks_due` when
+    renewals are looked at on the day."""
 
     looked_at: int
     kept: list[KeptClock] = []
     after: ClockPlace | None = None
+    looks_due: bool = False
 
 
 class Reconciled(Fact):

@@ -29,7 +29,7 @@ from ledger.models.intake import subjects
 from ledger.models.portfolio import renewals
 from ledger.upserts import Upsert
 
-PAGE_CONTRACTS = 100
+PAGE_CONTRACTS = 1000
 ACTOR = "tieline/clocks"
 WAITING = "waiting"
 CANCELLED = "cancelled"

@@ -16,7 +16,7 @@ from canonical.ids import PROCESS_QUEUE
 from canonical.messages import BusinessEvent
 from canonical.renewal_messages import RenewalMemory, RenewalStart, renewal_id
 from workers.beginnings import Beginnings
-from workflows.visibility import begun
+from workflows.visibility import begun_renewal
 
 TIMEOUT_SECONDS = 10.0
 # A renewal reads its contract again on any event of the contract; this one was told by nobody.
@@ -87,7 +87,7 @@ class TemporalClocks:
                     task_queue=PROCESS_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     id_conflict_policy=conflict,
-                    search_attributes=begun("renewal-readiness", "accepting"),
+                    search_attributes=begun_renewal(),
                     **options,
                 )
         except RPCError as error:

@@ -14,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from canonical.effects import ProcessRef
 from canonical.errors import Unavailable
 from canonical.events import OutboxEvent
+from canonical.facts import Kind
 from canonical.ids import PROCESS_QUEUE
 from canonical.messages import BusinessEvent
 from canonical.ports.stream import Delivery
@@ -24,6 +25,7 @@ from governance.processes import Per, Process
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
 from ledger.payments import is_payment_awaited
+from ledger.records import account_of
 from ledger.relay import SqlRelay
 from ledger.scopes import Lease
 from ledger.views.processes import list_processes
@@ -32,7 +34,7 @@ from workers.beginnings import Beginnings
 from workers.grace import grace_left
 from workers.relay import keep_relaying
 from workers.relay_targets import SubscriberTarget
-from workflows.visibility import begun, begun_risk
+from workflows.visibility import begun_renewal, begun_risk
 
 TARGET = "processes"
 TIMEOUT_SECONDS = 10.0
@@ -112,6 +114,7 @@ class ProcessEndpoint:
         start = self.beginnings.renewal(event)
         if start is None:
             return  # another system keeps the contract's dates
+        account_id = await account_of(self.db, start.connection, Kind.CONTRACT, start.contract_id)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self.client.start_workflow(
@@ -120,7 +123,7 @@ class ProcessEndpoint:
                     id=renewal_id(start.connection, start.contract_id),
                     task_queue=PROCESS_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    search_attributes=begun("renewal-readiness", "accepting"),
+                    search_attributes=begun_renewal(account_id, event.legal_entity),
                 )
         except WorkflowAlreadyStartedError:
             return  # the event came twice

@@ -98,7 +98,7 @@ class InvoiceRiskToHealth(Showing):
     async def look(self) -> None:
         """Ask the owners of its invoices, and the CRM who stands above and below an account that is
         at risk: of any other, nobody is told anything."""
-        wanted = self.family_if_due if self.may_be_at_risk else set[RiskSource]()
+        wanted = self.family_if_due if self.is_to_be_at_risk else set[RiskSource]()
         await self.inquire({RiskSource.INVOICES, *wanted})
         await self.ask_for_risk()
         if not self.at_risk:
@@ -195,13 +195,12 @@ class InvoiceRiskToHealth(Showing):
         return self.risk.level is not RiskLevel.NONE
 
     @property
-    def may_be_at_risk(self) -> bool:
-        """Whether it is, or is to be by today: it was begun for what is late, unless more than that
-        was heard since."""
+    def is_to_be_at_risk(self) -> bool:
+        """Whether the day alone makes it so; what was told more often makes it better."""
         if self.stage == "accepting":
-            return self.reasons <= 1
+            return self.reasons <= 1  # nothing but what it was begun for
         changes_on = self.risk.changes_on
-        return self.at_risk or (changes_on is not None and changes_on <= self.today)
+        return changes_on is not None and changes_on <= self.today
 
     @property
     def invoices(self) -> list[AccountInvoices]:

@@ -15,6 +15,7 @@ from canonical.clocks import (
     RECONCILE,
     ClockDeed,
     ClockPlace,
+    ClocksToKeep,
     KeptClock,
     Reconciled,
     ReconciledPage,
@@ -39,7 +40,7 @@ class RenewalReconcile:
     async def run(self, start: ReconcileStart) -> Reconciled:
         """One reconcile, page by page; many pages are several runs."""
         place: ClockPlace | None = start.after
-        found = start.so_far
+        found, looks_due = start.so_far, False
         pages = 0
         while place is not None:
             if pages == PAGES_PER_RUN_MAX:
@@ -52,18 +53,19 @@ class RenewalReconcile:
                 raise
             found = _with(found, page)
             workflow.set_current_details(_told(found))
-            place = page.after
+            place, looks_due = page.after, page.looks_due
         if found.failed:
             await _alarm(f"{found.failed} of them: {'; '.join(found.unkept[:SHOWN_MAX])}")
-        gathered = await gather_looks(workflow.now().date())
-        found = found.model_copy(update={"gathered": gathered})
-        workflow.set_current_details(_told(found))
+        if looks_due:
+            gathered = await gather_looks(workflow.now().date())
+            found = found.model_copy(update={"gathered": gathered})
+            workflow.set_current_details(_told(found))
         return found
 
     async def _page(self, place: ClockPlace) -> ReconciledPage:
         return await workflow.execute_activity_method(
             ClockActivities.reconcile,
-            place,
+            ClocksToKeep(after=place, day=workflow.now().date()),
             start_to_close_timeout=PAGE_TIMEOUT,
             schedule_to_close_timeout=PAGE_PATIENCE,
             retry_policy=RETRY,

@@ -46,6 +46,14 @@ def begun_risk(account_id: str) -> TypedSearchAttributes:
     return begun("invoice-risk-to-health", RiskLevel.NONE.value, **of_account)
 
 
+def begun_renewal(account_id: str = "", legal_entity: str = "") -> TypedSearchAttributes:
+    """What a contract's clock is found by; of an account that is on record, until its window opens."""
+    if not account_id:
+        return begun("renewal-readiness", "accepting")
+    of_account = {ACCOUNT: account_id, LEGAL_ENTITY: legal_entity}
+    return begun("renewal-readiness", "waiting", **of_account)
+
+
 def search_attributes(
     stage: str, account_id: str, legal_entity: str, cases: Sequence[ExceptionCase]
 ) -> list[SearchAttributeUpdate[Any]]:
