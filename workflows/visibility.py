@@ -47,7 +47,8 @@ def begun_risk(account_id: str) -> TypedSearchAttributes:
 
 
 def begun_renewal(account_id: str = "", legal_entity: str = "") -> TypedSearchAttributes:
-    """What a contract's clock is found by; of an account that is on record, until its window opens."""
+    """What a contract's clock is found by; where its account is on record, until it opens a window.
+    """
     if not account_id:
         return begun("renewal-readiness", "accepting")
     of_account = {ACCOUNT: account_id, LEGAL_ENTITY: legal_entity}
