@@ -59,7 +59,7 @@ class FinanceActivities:
     async def assess_risk(self, request: AssessRisk) -> AssessedRisk:
         """Judge an account from its invoices here, and those that other owners told before (R75).
 
-        What it owes is kept in the ledger, and does not go into the process's history.
+        Its invoices are kept in the ledger, and not copied into the process's history.
         """
         question = AccountQuestion(
             account_id=request.account_id, today=request.today, since=request.today

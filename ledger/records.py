@@ -14,7 +14,7 @@ from sqlmodel import Session
 from canonical.connections import Environment
 from canonical.effects import ProcessRef
 from canonical.events import CanonicalEvent
-from canonical.facts import FACTS, AnyFacts, Kind
+from canonical.facts import FACTS, AnyFacts
 from canonical.feeds import Taken
 from canonical.ids import correlation_id
 from canonical.inbound import PendingEvent
@@ -179,13 +179,3 @@ def _reach(session: Session, opportunity_id: str, event: CanonicalEvent) -> None
             correlation_id=correlation_id(row.workflow_id),
         )
         milestones.reach(session, process, milestone, opportunity_id, event.occurred_at)
-
-
-async def account_of(db: Database, connection: str, kind: Kind, subject_id: str) -> str:
-    """The account of a record; empty while it was not read, or where it carries none."""
-    wanted = select(subjects.c.account_id).where(
-        subjects.c.connection == connection,
-        subjects.c.kind == kind.value,
-        subjects.c.subject_id == subject_id,
-    )
-    return await db.read(lambda s: s.connection().execute(wanted).scalar()) or ""

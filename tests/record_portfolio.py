@@ -20,6 +20,7 @@ from tests.stories.conftest import serving_clocks
 from tests.stories.invoices import InBilling, all_shown, flag, seen, won
 from tests.stories.portfolio import Portfolio
 from tests.stories.renewals import WINDOW, Renewal, renewal_world
+from tests.stories.rounds import reconcile_of
 from tests.world import eventually, world
 from tieline.rehearsal.credentials import Credentials, make_credentials
 
@@ -135,6 +136,21 @@ async def renewal_moved_and_cancelled(renewal: Renewal) -> Runs:
     return {"renewal_moved_and_cancelled": await _run(renewal)}
 
 
+async def renewal_by_rounds(renewal: Renewal) -> Runs:
+    """What its looks ask was asked before they came, by the daily reconcile; support was away."""
+    await renewal.signed()
+    renews_on = await renewal.renews_on()
+    renewal.renewal_deal(CloseDate=(renews_on - 20 * DAY).isoformat())
+    renewal.tieline.support.faults.arm(kind="outage", path="/api/v2/search", seconds=3600)
+    reconcile = await reconcile_of(renewal, renews_on - WINDOW)
+    renewal.tieline.support.faults.clear()
+    await renewal.looked_on(renews_on - WINDOW)
+    await renewal.standing("window_open")
+    await reconcile_of(renewal, renews_on - WINDOW + 30 * DAY)
+    await renewal.looked_on(renews_on - WINDOW + 30 * DAY)
+    return {"renewal_by_rounds": await _run(renewal), "reconcile_with_a_round": reconcile}
+
+
 async def _window_open(renewal: Renewal) -> tuple[date, str]:
     await renewal.signed()
     renews_on = await renewal.renews_on()
@@ -156,7 +172,11 @@ RISKS: list[Callable[[Portfolio], Awaitable[Runs]]] = [
     risk_called_off,
     risk_with_a_case,
 ]
-RENEWALS: list[Callable[[Renewal], Awaitable[Runs]]] = [renewal_won, renewal_moved_and_cancelled]
+RENEWALS: list[Callable[[Renewal], Awaitable[Runs]]] = [
+    renewal_won,
+    renewal_moved_and_cancelled,
+    renewal_by_rounds,
+]
 
 
 async def record(folder: Path, credentials: Credentials) -> None:

@@ -14,7 +14,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from canonical.effects import ProcessRef
 from canonical.errors import Unavailable
 from canonical.events import OutboxEvent
-from canonical.facts import Kind
 from canonical.ids import PROCESS_QUEUE
 from canonical.messages import BusinessEvent
 from canonical.ports.stream import Delivery
@@ -25,10 +24,10 @@ from governance.processes import Per, Process
 from ledger.clock import Clock, utc_now
 from ledger.database import Database
 from ledger.payments import is_payment_awaited
-from ledger.records import account_of
 from ledger.relay import SqlRelay
 from ledger.scopes import Lease
 from ledger.views.processes import list_processes
+from ledger.views.subjects import account_of_contract
 from tieline.settings import Settings
 from workers.beginnings import Beginnings
 from workers.grace import grace_left
@@ -114,7 +113,9 @@ class ProcessEndpoint:
         start = self.beginnings.renewal(event)
         if start is None:
             return  # another system keeps the contract's dates
-        account_id = await account_of(self.db, start.connection, Kind.CONTRACT, start.contract_id)
+        account_id = await account_of_contract(
+            self.db, start.connection, start.contract_id, start.opportunity_id
+        )
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self.client.start_workflow(

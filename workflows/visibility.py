@@ -47,8 +47,7 @@ def begun_risk(account_id: str) -> TypedSearchAttributes:
 
 
 def begun_renewal(account_id: str = "", legal_entity: str = "") -> TypedSearchAttributes:
-    """What a contract's clock is found by; where its account is on record, until it opens a window.
-    """
+    """What a contract's clock is found by; until its window opens, where its account is known."""
     if not account_id:
         return begun("renewal-readiness", "accepting")
     of_account = {ACCOUNT: account_id, LEGAL_ENTITY: legal_entity}

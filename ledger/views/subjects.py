@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, union
+from sqlalchemy import select, union, union_all
 
+from canonical.facts import Kind
 from canonical.subjects import AccountRecords, KnownRecord
 from ledger.database import Database
+from ledger.models.desk import processes
 from ledger.models.intake import subjects
 from ledger.models.portfolio import renewals, risks
 
@@ -61,3 +63,19 @@ async def facts_of_all(db: Database, account_ids: Sequence[str]) -> list[Account
         )
         for account, records in found.items()
     ]
+
+
+async def account_of_contract(
+    db: Database, connection: str, contract_id: str, opportunity_id: str = ""
+) -> str:
+    """The account of a contract by its record, or by the deal that brought it; empty where neither
+    is known."""
+    by_record = select(subjects.c.account_id).where(
+        subjects.c.connection == connection,
+        subjects.c.kind == Kind.CONTRACT.value,
+        subjects.c.subject_id == contract_id,
+    )
+    by_deal = select(processes.c.account_id).where(processes.c.business_id == opportunity_id)
+    wanted = union_all(by_record, by_deal) if opportunity_id else by_record
+    found = await db.read(lambda s: s.connection().execute(wanted).scalars().all())
+    return next(filter(None, found), "")

@@ -1,14 +1,19 @@
 """What is on record of an account: the newest read of each of its records, page by page."""
 
-from canonical.facts import CaseFacts, InvoiceFacts
+import pytest
+
+from canonical.desk import ProcessRecord
+from canonical.effects import ProcessRef
+from canonical.facts import CaseFacts, ContractFacts, InvoiceFacts
 from ledger.database import Database
 from ledger.inbox import Inbox
 from ledger.records import Records
-from ledger.views.subjects import accounts, facts_of, facts_of_all
+from ledger.standing import keep_standing
+from ledger.views.subjects import account_of_contract, accounts, facts_of, facts_of_all
 from tests.sources import MORNING, MemorySource, invoice, usd, version
 
 
-async def read(db: Database, facts: InvoiceFacts | CaseFacts) -> None:
+async def read(db: Database, facts: InvoiceFacts | CaseFacts | ContractFacts) -> None:
     """A record of the source, as it was read."""
     source = MemorySource()
     await Inbox(db).store(source.change(facts))
@@ -30,6 +35,34 @@ async def test_an_account_has_the_newest_read_of_each_of_its_records(db: Databas
     assert record.connection == MemorySource().name
     assert (found.account_id, found.cut) == (paid.account_id, False)
     assert await accounts(db) == [paid.account_id]
+
+
+@pytest.mark.parametrize(
+    ("contract", "deal", "account"),
+    [
+        ("sub_globex", "", "001Globex"),
+        ("sub_globex", "006Hooli", "001Globex"),
+        ("sub_new", "006Hooli", "001Hooli"),
+        ("sub_new", "006Nobody", ""),
+        ("sub_new", "", ""),
+    ],
+)
+async def test_the_account_of_a_contract_is_known_by_its_record_or_its_deal(
+    db: Database, contract: str, deal: str, account: str
+) -> None:
+    """What our own order has activated was not read yet."""
+    known = ContractFacts(
+        id="sub_globex", version=version(1), changed_at=MORNING, account_id="001Globex",
+        status="active", terms_digest="t1",
+    )  # fmt: skip
+    await read(db, known)
+    process = ProcessRef(process="quote-to-cash", workflow_id="q/006Hooli", correlation_id="c1")
+    record = ProcessRecord(
+        process=process, business_id="006Hooli", stage="fulfilling", account_id="001Hooli"
+    )
+    await db.run(lambda s: keep_standing(s, record, MORNING))
+
+    assert await account_of_contract(db, MemorySource().name, contract, deal) == account
 
 
 async def test_an_account_that_nobody_spoke_of_has_no_records(db: Database) -> None:

@@ -1,9 +1,16 @@
 """Late invoices of several kinds, currencies and accounts are one risk, and one call."""
 
+from datetime import timedelta
+
+import pytest
 from temporalio.worker import Replayer
 
+from canonical.connections import Role
 from canonical.facts import Kind
+from canonical.ids import PROCESS_QUEUE
 from canonical.messages import Progress
+from canonical.risk_messages import AccountRisk, invoice_risk_id
+from ledger.views.risks import show_risk
 from tests.stories.invoices import (
     InBilling,
     Invoices,
@@ -67,6 +74,47 @@ async def test_two_currencies_of_two_legal_entities(invoices: Invoices) -> None:
 
     await eventually(lambda: company(portfolio)["Overdue_Amount__gc"] == "12,000.00 USD")
     await seen(portfolio, "watch")
+
+
+@pytest.mark.parametrize("owners", [["billing", "erp"], ["erp", "billing"]])
+async def test_several_owners_of_invoices_are_judged_together(
+    portfolio: Portfolio, owners: list[str]
+) -> None:
+    """The last of them judges and knows what the other says; while either is away, what it has
+    billed does not get better, and it is asked again."""
+    tieline, billed = portfolio.tieline, InBilling(portfolio)
+    account = tieline.account("Globex")
+    deal = await won(portfolio)
+    settings = tieline.settings
+    (crm,), (success,), (support,) = (
+        settings.connections_of(role) for role in (Role.CRM, Role.SUCCESS, Role.SUPPORT)
+    )
+    invoice = await billed.late(deal, days=20, tell=False)
+    start = AccountRisk(
+        account_id=account, cause="an audit", sources=owners,
+        crm=crm.name, success=success.name, support=support.name,
+    )  # fmt: skip
+    process = await tieline.client.start_workflow(
+        "invoice-risk-to-health", start, id=invoice_risk_id(account), task_queue=PROCESS_QUEUE
+    )
+    await seen(portfolio, "high")
+
+    # Paid, while nobody can ask whether it is
+    silence = billed.fall_silent()
+    await billed.pay(invoice, tell=False)
+    await process.signal("business_event", {"id": "1", "type": "payment.received"})
+    await eventually(lambda: silence.hits)
+    await portfolio.clocks.fast_forward(process, timedelta(minutes=30))
+    await eventually(lambda: "billing does not answer" in company(portfolio)["Risk_Reasons__gc"])
+    assert (level(portfolio), flag(portfolio)) == ("high", "high")
+
+    # And once billing answers
+    billed.system.faults.clear()
+    await portfolio.clocks.fast_forward(process, timedelta(hours=2))
+    assert (await portfolio.risk(account).result()).worst == "high"
+    assert (level(portfolio), flag(portfolio)) == ("", "")
+    known = await show_risk(tieline.house.database, account)
+    assert (known.assessment.status, known.stage) == ("good", "completed")
 
 
 async def test_a_parent_whose_subsidiary_is_late(invoices: Invoices) -> None:

@@ -1,19 +1,12 @@
 """What a morning's looks will ask is asked beforehand, for many renewals at once."""
 
-from datetime import date, datetime, time, timedelta
-from itertools import count
-from typing import Any
+from datetime import time, timedelta
 
-from temporalio.client import WorkflowHandle
-
-from canonical.clocks import RECONCILE, Reconciled, ReconcileStart
 from canonical.gathering import Gathered
-from canonical.ids import PROCESS_QUEUE
 from tests.stories.renewals import A_WHILE, MORNING, WINDOW, Renewal
+from tests.stories.rounds import round_of
 
 DAY = timedelta(days=1)
-# When the schedule comes, and when the process is where it can be looked at before.
-FIVE = time(5, 0, tzinfo=MORNING.tzinfo)
 READS = {
     "finance.invoices",
     "finance.contract",
@@ -22,19 +15,6 @@ READS = {
     "success.onboarding_tasks",
     "crm.renewal_opportunity",
 }
-_runs = count(1)
-
-
-async def round_of(renewal: Renewal, day: date, at: time = FIVE) -> Gathered:
-    """What the daily reconcile asks beforehand on a day."""
-    await renewal.until(datetime.combine(day, at))
-    client, ahead = renewal.tieline.client, renewal.passed
-    process: WorkflowHandle[Any, Reconciled] = await client.start_workflow(
-        RECONCILE, ReconcileStart(), id=f"{RECONCILE}/{next(_runs)}", task_queue=PROCESS_QUEUE,
-        result_type=Reconciled, start_delay=ahead,
-    )  # fmt: skip
-    await renewal.clocks.fast_forward(process, ahead)
-    return (await process.result()).gathered
 
 
 async def asked(renewal: Renewal) -> dict[str, int]:

@@ -2,9 +2,13 @@
 
 from datetime import datetime, timedelta
 
+from temporalio.common import SearchAttributeKey
+
+from tests.stories.renewal_contracts import BillingContract
 from tests.stories.renewals import A_MINUTE, MORNING, WINDOW, Renewal
 
 DAY = timedelta(days=1)
+UPSERTED = "upsert_workflow_search_attributes_event_attributes"
 
 
 async def test_the_window_opens_on_its_morning(renewal: Renewal) -> None:
@@ -32,6 +36,20 @@ async def test_the_window_opens_on_its_morning(renewal: Renewal) -> None:
     await renewal.looked_on(renews_on - 30 * DAY)
     assert (await renewal.shown()).state == "blocked"
     assert len(await renewal.windows()) == 1
+
+
+async def test_the_clock_is_found_by_its_account_from_its_start(renewal: Renewal) -> None:
+    """Operators find what waits for a window without that anything was told to Temporal for it."""
+    await renewal.signed()
+
+    described = await renewal.process.describe()
+    attributes = described.typed_search_attributes
+    assert attributes[SearchAttributeKey.for_keyword("TielineStage")] == "waiting"
+    account = renewal.tieline.account("Globex")
+    assert attributes[SearchAttributeKey.for_keyword("TielineAccount")] == account
+    history = await renewal.process.fetch_history()
+    told = [e for e in history.events if e.HasField(UPSERTED)]
+    assert len(told) == (0 if renewal.kind is BillingContract else 1)
 
 
 async def test_the_clock_moves_with_the_contract(renewal: Renewal) -> None:
