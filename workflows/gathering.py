@@ -53,13 +53,8 @@ async def gather_looks(today: date) -> Gathered:
     for _ in range(PAGES_MAX):
         if place is None or workflow.now() >= looked_at:
             break
-        page: LooksPage = await workflow.execute_activity_method(
-            ClockActivities.due_looks,
-            place,
-            start_to_close_timeout=PAGE_TIMEOUT,
-            schedule_to_close_timeout=ROUND_PATIENCE,
-        )
-        rounds = [one for one in rounds_of(page.looks, today) if one.connection not in away]
+        page = await _page(place)
+        rounds = [one for one in _rounds_of(page.looks, today) if one.connection not in away]
         for round_, told in zip(rounds, await asyncio.gather(*map(_put, rounds)), strict=True):
             if told is None:
                 away.add(round_.connection)
@@ -72,14 +67,29 @@ async def gather_looks(today: date) -> Gathered:
     return found
 
 
-def rounds_of(looks: Iterable[DueLook], today: date) -> list[Round]:
+async def _page(place: LooksPlace) -> LooksPage:
+    """Some of the looks that are due; none where they cannot be read in time."""
+    try:
+        page: LooksPage = await workflow.execute_activity_method(
+            ClockActivities.due_looks,
+            place,
+            start_to_close_timeout=PAGE_TIMEOUT,
+            schedule_to_close_timeout=ROUND_PATIENCE,
+        )
+    except ActivityError as error:
+        workflow.logger.warning("the looks of %s could not be read: %s", place.day, error)
+        return LooksPage()
+    return page
+
+
+def _rounds_of(looks: Iterable[DueLook], today: date) -> list[Round]:
     """What each connection is asked for these looks; the same question once."""
     asked: dict[str, dict[str, Asked]] = defaultdict(dict)
     for one in looks:
         look = one.look
         wanted = due_by_calendar(look.renews_on if look.seen else None, today)
         found = questions(wanted, one.start, look.account_id, look.renews_on, today)
-        for connection, several in by_connection(found).items():
+        for connection, several in _by_connection(found).items():
             asked[connection] |= {question.digest: question for question in several}
     return [
         Round(connection=connection, at=workflow.now(), asked=list(several.values()))
@@ -110,7 +120,7 @@ async def on_record(terms: ContractTerms, asked: Mapping[RenewalSource, Question
         account_id=terms.account_id,
         contract_id=terms.contract_id,
         since=workflow.now() - FRESH,
-        asked=by_connection(asked),
+        asked=_by_connection(asked),
     )
     answers: Answers = await note(PortfolioActivities.answers, wanted)
     return {
@@ -119,7 +129,7 @@ async def on_record(terms: ContractTerms, asked: Mapping[RenewalSource, Question
     }
 
 
-def by_connection(asked: Mapping[RenewalSource, Question]) -> dict[str, list[Asked]]:
+def _by_connection(asked: Mapping[RenewalSource, Question]) -> dict[str, list[Asked]]:
     """Questions as they are kept, by whom they are put to."""
     found: dict[str, list[Asked]] = defaultdict(list)
     for source, question in asked.items():
