@@ -10,8 +10,8 @@ from temporalio.client import Client
 
 from activities.clocks import ClockActivities
 from activities.desk import DeskActivities
-from activities.gathering import Rounds
 from activities.portfolio import PortfolioActivities
+from activities.rounds import RoundActivities
 from activities.usage import UsageActivities
 from activities.watch import WatchActivities
 from adapters.files import FileDrop
@@ -102,7 +102,7 @@ class Composition:
         usage = UsageActivities(self.usage[source])
         return [
             usage.adoption,
-            Rounds(self.answers, {RenewalSource.ADOPTION: usage.adoption}).gather,
+            RoundActivities(self.answers, {RenewalSource.ADOPTION: usage.adoption}).gather,
         ]
 
     def desk_activities(self) -> list[Callable[..., Any]]:

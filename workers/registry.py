@@ -8,8 +8,8 @@ from activities.crm import CrmActivities, Planner
 from activities.erp import ErpActivities
 from activities.feeds import FeedActivities
 from activities.finance import FinanceActivities
-from activities.gathering import Rounds
 from activities.intake import IntakeActivities
+from activities.rounds import RoundActivities
 from activities.success import SuccessActivities
 from activities.support import SupportActivities
 from canonical.book import PortfolioBook
@@ -86,7 +86,7 @@ def connection_activities(
                 crm.family,
                 crm.renewal_opportunity,
                 crm.show_readiness,
-                Rounds(answers, {RenewalSource.DEAL: crm.renewal_opportunity}).gather,
+                RoundActivities(answers, {RenewalSource.DEAL: crm.renewal_opportunity}).gather,
             ]
         case Role.BILLING:
             billing = BillingActivities(cast(BillingPort, port), name, effects)
@@ -113,7 +113,7 @@ def connection_activities(
                 support.flag_risk,
                 support.withdraw_flag,
                 support.incidents,
-                Rounds(answers, {RenewalSource.INCIDENTS: support.incidents}).gather,
+                RoundActivities(answers, {RenewalSource.INCIDENTS: support.incidents}).gather,
             ]
         case Role.SUCCESS:
             success = SuccessActivities(cast(SuccessPort, port), name, effects, book)
@@ -124,7 +124,7 @@ def connection_activities(
                 success.withdraw_risk,
                 success.onboarding_tasks,
                 success.show_readiness,
-                Rounds(answers, {RenewalSource.TASKS: success.onboarding_tasks}).gather,
+                RoundActivities(answers, {RenewalSource.TASKS: success.onboarding_tasks}).gather,
             ]
 
 
@@ -134,4 +134,4 @@ def _finance(finance: FinanceActivities, answers: AnswerBook) -> list[Callable[.
         RenewalSource.INVOICES: finance.invoices,
         RenewalSource.TERMS: finance.contract,
     }
-    return [finance.assess_risk, *reads.values(), Rounds(answers, reads).gather]
+    return [finance.assess_risk, *reads.values(), RoundActivities(answers, reads).gather]

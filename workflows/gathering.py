@@ -14,8 +14,8 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 from activities.clocks import ClockActivities
-from activities.gathering import Rounds
 from activities.portfolio import PortfolioActivities
+from activities.rounds import RoundActivities
 from canonical.connections import task_queue
 from canonical.gathering import (
     ANSWERS,
@@ -100,7 +100,7 @@ def _rounds_of(looks: Iterable[DueLook], today: date) -> list[Round]:
 async def _put(round_: Round) -> Gathered | None:
     try:
         told: Gathered = await workflow.execute_activity_method(
-            Rounds.gather,
+            RoundActivities.gather,
             round_,
             task_queue=task_queue(round_.connection),
             start_to_close_timeout=ROUND_TIMEOUT,

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.gathering import ANSWER_BYTES_MAX, Rounds
+from activities.rounds import ANSWER_BYTES_MAX, RoundActivities
 from canonical.errors import NotFound, TielineError, Unavailable
 from canonical.gathering import AnswersWanted, Asked, Gathered, RenewalSource, Round
 from canonical.renewal import IncidentFacts
@@ -47,7 +47,7 @@ def put(db: Database) -> Put:
     """Puts a question about each account to a desk."""
 
     async def asks(desk: Desk, *accounts: str) -> Gathered:
-        rounds = Rounds(SqlAnswers(db), {RenewalSource.INCIDENTS: desk.incidents})
+        rounds = RoundActivities(SqlAnswers(db), {RenewalSource.INCIDENTS: desk.incidents})
         round_ = Round(connection="zendesk", at=NOW, asked=[question(one) for one in accounts])
         gathered: Gathered = await ActivityEnvironment().run(rounds.gather, round_)
         return gathered
@@ -100,7 +100,7 @@ async def test_an_answer_too_long_for_a_history_is_left_to_its_process(put: Put)
 
 async def test_a_round_ends_in_time(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it has not asked by then, the processes ask."""
-    monkeypatch.setattr("activities.gathering.SECONDS_MAX", 0.0)
+    monkeypatch.setattr("activities.rounds.SECONDS_MAX", 0.0)
     desk = Desk()
     assert await put(desk, "a", "bb") == Gathered(unanswered=2)
     assert desk.asked == []

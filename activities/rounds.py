@@ -31,7 +31,7 @@ ANSWER_BYTES_MAX = 100_000
 Read = Callable[[Any], Awaitable[Fact]]
 
 
-class Rounds:
+class RoundActivities:
     """Answers rounds for one connection, by the reads that its queue serves."""
 
     def __init__(self, book: AnswerBook, reads: Mapping[RenewalSource, Read]) -> None:
