@@ -26,6 +26,7 @@ from ledger.inbox import Inbox
 from ledger.records import Records
 from ledger.views.cases import list_cases
 from ledger.views.renewals import RenewalDetail, show_renewal
+from starters.schedules import keep_schedules, planned
 from tests.intake_source import MemorySource
 from tests.world import World, eventually, world
 from tieline.rehearsal.credentials import Credentials
@@ -217,3 +218,18 @@ async def test_a_clock_that_cannot_be_kept_is_a_case_that_a_person_closes(
     assert outcome.accepted
     alarm = tieline.client.get_workflow_handle(case.case.process.workflow_id)
     assert (await alarm.result())["skipped"] is True
+
+
+async def test_the_reconcile_comes_in_the_hour_before_the_looks(client: Client) -> None:
+    """Whatever the jitter: at six it is too late to ask beforehand what the looks will ask."""
+    (wanted,) = [one for one in planned({}) if one.schedule_id == RECONCILE]
+    await keep_schedules(client, [wanted])
+    handle = client.get_schedule_handle(RECONCILE)
+    try:
+        coming = (await handle.describe()).info.next_action_times
+    finally:
+        await handle.delete()
+
+    assert len(coming) > 5
+    assert {moment.astimezone(UTC).hour for moment in coming} == {5}
+    assert all((moment.minute, moment.second) <= (10, 0) for moment in coming)
