@@ -88,7 +88,7 @@ class Webhooks(Section):
 class Worker(Section):
     """What one worker process takes on; `roles` limits it to connections of these roles.
 
-    `cached_max` processes are kept in memory, 0.18 MB each; one that was let go is replayed (25 ms)
+    `cached_max` processes are kept in memory, 0.25 MB each; one that was let go is replayed (25 ms)
     when it wakes up.
     """
 
