@@ -35,7 +35,7 @@ examples:
   uv run python benchmarks/portfolio.py
   TMPDIR=/dev/shm uv run python benchmarks/portfolio.py     # without waiting for a disk
   uv run python benchmarks/portfolio.py --subscriptions 100 200
-  TIELINE_WORKER__CACHED_MAX=5000 uv run python benchmarks/portfolio.py   # with more memory
+  TIELINE_WORKER__CACHED_MAX=2000 uv run python benchmarks/portfolio.py   # not all in memory
   uv run python benchmarks/portfolio.py --days-late 8 --json > portfolio.json
 """
 

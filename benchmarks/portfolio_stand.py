@@ -48,6 +48,9 @@ USERS, LICENSED, USED_EVERY_DAYS = 3, 4, 7
 # How soon the courier looks again; the default would be waited for on each day of the calendar.
 COURIER_POLL_SECONDS = 0.05
 STORED_AT_ONCE = 500
+# Processes of an account that are awake at once: with room for all of them in the worker's memory,
+# what it takes is what a portfolio needs, and nothing is replayed.
+AWAKE_AT_ONCE, ROOM = 2, 100
 POLL_SECONDS = 0.02
 DELIVERED_SECONDS_MAX = 600.0
 START_SECONDS_MAX = 120.0
@@ -125,6 +128,7 @@ async def standing(folder: Path, credentials: Credentials, accounts: int) -> Asy
                 temporal_address=server.address,
                 ui_url=f"http://{LOOPBACK}:{free_port()}", webhooks_port=free_port(), usage=usage,
             )
+            + f"\n[worker]\ncached_max = {AWAKE_AT_ONCE * accounts + ROOM}\n"
         )  # fmt: skip
         settings = load_settings(config)
         client, database = await connect(settings), Database.open(ledger_url)
