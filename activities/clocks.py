@@ -46,9 +46,10 @@ class ClockActivities:
             for one in done:
                 if isinstance(one, BaseException):
                     raise one
-        due = await self._looks.looks(LooksPlace(day=asked.day))
+        is_last = page.after is None
+        looks_due = is_last and bool(await self._looks.looks(LooksPlace(day=asked.day)))
         return ReconciledPage(
-            looked_at=page.looked_at, kept=kept, after=page.after, looks_due=bool(due)
+            looked_at=page.looked_at, kept=kept, after=page.after, looks_due=looks_due
         )
 
     @activity.defn(name="clocks.due_looks")

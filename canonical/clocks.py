@@ -95,8 +95,8 @@ class KeptClock(Fact):
 
 
 class ReconciledPage(Fact):
-    """What a page came to; clocks that were as they should be are only counted. `looks_due` when
-    renewals are looked at on the day."""
+    """What a page came to; clocks that were as they should be are only counted. The last page says
+    whether renewals are looked at on the day: `looks_due`."""
 
     looked_at: int
     kept: list[KeptClock] = []

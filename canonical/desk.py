@@ -25,6 +25,10 @@ class Action(StrEnum):
     CANCEL = "cancel"
 
 
+# Stages that every process knows: a person is to decide something, and it came to its end.
+EXCEPTION, COMPLETED = "exception", "completed"
+
+
 class CaseState(StrEnum):
     """Where a case stands."""
 

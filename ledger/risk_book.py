@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from canonical.book import KeptRisk
-from canonical.desk import ProcessRecord
+from canonical.desk import EXCEPTION, ProcessRecord
 from canonical.effects import ProcessRef
 from canonical.ids import digest
 from canonical.portfolio import RiskUpdate
@@ -21,8 +21,6 @@ from ledger.families import absorbed, name_of, subsidiaries
 from ledger.models.portfolio import risks
 from ledger.standing import has_open_case, keep_standing
 from ledger.upserts import Upsert
-
-EXCEPTION = "exception"
 
 _PUT = Upsert(
     risks,

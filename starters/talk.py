@@ -46,7 +46,11 @@ async def tell(handle: WorkflowHandle[Any, Any], update: str, message: Fact, kin
 
 async def _check_begun(handle: WorkflowHandle[Any, Any]) -> None:
     """Raises NotBegun for a process that could not be asked, and was started to begin later."""
-    described = await handle.describe()
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            described = await handle.describe()
+    except (RPCError, TimeoutError) as error:
+        raise _translated(handle, error) from error
     begins_at: datetime | None = described.execution_time
     if begins_at is not None and begins_at > described.start_time:
         raise NotBegun(

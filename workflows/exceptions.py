@@ -8,6 +8,8 @@ from temporalio import workflow
 
 from activities.desk import DeskActivities
 from canonical.desk import (
+    COMPLETED,
+    EXCEPTION,
     Action,
     Attempt,
     CaseOpening,
@@ -125,7 +127,7 @@ class ExceptionDesk(Standing):
     def present_stage(self) -> str:
         """The stage that the process is at, open cases and cancellation considered."""
         if self.cases:
-            return "exception"
+            return EXCEPTION
         if self.cancel_reason is not None:
             return "cancelling"
         return self.untroubled_stage
@@ -154,7 +156,7 @@ class ExceptionDesk(Standing):
         self.cases[filed.case_id] = case
         self.account_name = self.account_name or filed.account_name
         self.value = self.value or filed.held
-        self.enter("exception")
+        self.enter(EXCEPTION)
         await self.record_standing()
         return case
 
@@ -298,7 +300,7 @@ class ExceptionDesk(Standing):
     @request_cancellation.validator
     def _cancellable(self, request: CancelRequest) -> None:
         plan = self.compensation()
-        if self.cancel_reason is not None or self.stage in ("completed", "cancelled"):
+        if self.cancel_reason is not None or self.stage in (COMPLETED, "cancelled"):
             raise ValueError(f"the process is {self.stage} already")
         if self._past_return():
             raise ValueError(PAST_RETURN)

@@ -12,6 +12,7 @@ from activities.finance import FinanceActivities
 from activities.portfolio import PortfolioActivities
 from activities.success import SuccessActivities
 from activities.support import SupportActivities
+from canonical.desk import COMPLETED
 from canonical.messages import BusinessEvent
 from canonical.portfolio import AccountFamily
 from canonical.risk import AccountInvoices, RiskLevel
@@ -74,7 +75,7 @@ class InvoiceRiskToHealth(Showing):
     async def run(self, start: AccountRisk) -> RiskEnded:
         """Follow the account's invoices until none is late or disputed any more."""
         await self.perform()
-        if self.stage == "completed" and self.reasons > self.assessed:
+        if self.stage == COMPLETED and self.reasons > self.assessed:
             self.start_anew()  # something happened while it ended
         return RiskEnded(stage=self.stage, account_id=self.account_id, worst=self.worst)
 

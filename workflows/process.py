@@ -17,7 +17,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.desk import DeskActivities
-from canonical.desk import Action
+from canonical.desk import COMPLETED, Action
 from canonical.messages import BusinessEvent
 from canonical.milestones import Milestone
 from canonical.requests import MilestoneReached
@@ -25,7 +25,6 @@ from workflows.exceptions import ExceptionDesk
 from workflows.steps import PATIENCE, StepRecord, Undo, attempt, failure_of, note
 
 EVENT_IDS_MAX = 500
-COMPLETED = "completed"
 
 S = TypeVar("S")
 R = TypeVar("R")

@@ -20,7 +20,6 @@ from workflows.sources import Question, Sources
 
 HISTORY = timedelta(days=365)
 
-
 EVERYTHING = frozenset(RenewalSource)
 SIGNALS = EVERYTHING - {RenewalSource.TERMS}
 # Who says how a renewal ended.

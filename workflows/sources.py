@@ -114,14 +114,14 @@ class Sources(Generic[S]):
 
     async def _ask(self, source: S, question: Question, heard: Heard) -> dict[str, Any]:
         names = [name for name in question.connections if name]
-        silent = [name for name in names if (source, name) not in heard]
+        to_ask = [name for name in names if (source, name) not in heard]
         answers = await asyncio.gather(
             *(
                 self._answer(
                     question.activity, question.request, connection=name, summary=f"read {source}"
                 )
-                for name in silent
+                for name in to_ask
             )
         )
-        said = dict(zip(silent, answers, strict=True))
+        said = dict(zip(to_ask, answers, strict=True))
         return {name: said[name] if name in said else heard[source, name] for name in names}

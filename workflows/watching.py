@@ -11,9 +11,10 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ActivityError
 
+from canonical.desk import COMPLETED
 from canonical.messages import BusinessEvent
 from canonical.visibility import STAGE
-from workflows.process import COMPLETED, Process
+from workflows.process import Process
 from workflows.steps import attempt
 from workflows.waking import Alarm
 
