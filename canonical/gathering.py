@@ -134,11 +134,12 @@ class KeptAnswer(Fact):
 
 
 class AnswersWanted(Fact):
-    """Asks for answers to questions about a contract and its account that were given after `since`;
-    `asked` are the questions by the connection that they would be put to."""
+    """Asks for answers to questions about a connection's contract and its account, given after
+    `since`; `asked` are the questions by the connection that they would be put to."""
 
     account_id: str
-    contract_id: str = ""
+    connection: str
+    contract_id: str
     since: datetime
     asked: dict[str, list[Asked]]
 

@@ -54,8 +54,11 @@ def _answers(session: Session, wanted: AnswersWanted) -> Answers:
         for connection, several in wanted.asked.items()
         for one in several
     }
+    # By its whole key: a morning asks this for each of its looks.
     is_contract = and_(
-        subjects.c.kind == Kind.CONTRACT.value, subjects.c.subject_id == wanted.contract_id
+        subjects.c.connection == wanted.connection,
+        subjects.c.kind == Kind.CONTRACT.value,
+        subjects.c.subject_id == wanted.contract_id,
     )
     read_at = (
         select(func.max(subjects.c.recorded_at))

@@ -118,6 +118,7 @@ async def on_record(terms: ContractTerms, asked: Mapping[RenewalSource, Question
     """What was answered to these questions this morning, by source and connection."""
     wanted = AnswersWanted(
         account_id=terms.account_id,
+        connection=terms.connection,
         contract_id=terms.contract_id,
         since=workflow.now() - FRESH,
         asked=_by_connection(asked),

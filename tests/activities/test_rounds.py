@@ -59,6 +59,8 @@ async def kept(db: Database, *accounts: str) -> list[IncidentFacts]:
     """The answers that are on record since a minute before."""
     wanted = AnswersWanted(
         account_id=accounts[0],
+        connection="billing",
+        contract_id="sub_globex",
         since=NOW.replace(hour=4),
         asked={"zendesk": [question(one) for one in accounts]},
     )

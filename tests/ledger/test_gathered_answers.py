@@ -48,6 +48,7 @@ async def found(book: SqlAnswers, since: datetime, *asked: Asked) -> list[tuple[
     """What is on record for Globex since a moment."""
     wanted = AnswersWanted(
         account_id=GLOBEX,
+        connection="billing",
         contract_id="sub_globex",
         since=since,
         asked={"zendesk": list(asked or (INCIDENTS,))},
